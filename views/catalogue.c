@@ -16,7 +16,10 @@ enum {
 
 static void emit_add(struct emit *emit, uint32_t group, uint32_t member, int64_t value)
 {
-    deltas_add(emit->deltas, emit->view, group, member, emit->sign * value);
+    if (emit->cancel)
+        cancel_add(emit->cancel, emit->deltas, emit->view, group, member, emit->sign * value);
+    else
+        deltas_add(emit->deltas, emit->view, group, member, emit->sign * value);
 }
 
 static uint32_t emit_all(struct emit *emit)

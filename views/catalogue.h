@@ -5,6 +5,7 @@
 #ifndef TANDEM_VIEWS_CATALOGUE_H
 #define TANDEM_VIEWS_CATALOGUE_H
 
+#include "views/cancel.h"
 #include "views/deltas.h"
 #include "views/event.h"
 #include "views/user_state.h"
@@ -13,6 +14,7 @@
 struct emit {
     struct names *names;
     struct deltas *deltas;
+    struct cancel *cancel; /* state views: where before and after meet; NULL: straight to the deltas */
     unsigned view;
     int sign; /* +1: the contribution counts, -1: it is retracted */
 };

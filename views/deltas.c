@@ -36,7 +36,7 @@ struct deltas {
 static uint64_t mix(uint32_t a, uint32_t b)
 {
     uint64_t h = (((uint64_t)a << 32) | b) * UINT64_C(0x9e3779b97f4a7c15);
-    return h ^ (h >> 29);
+    return h ^ (h >> 32);
 }
 
 static uint64_t entry_hash(const struct deltas *d, size_t i)

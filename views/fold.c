@@ -23,13 +23,14 @@ struct fold {
     size_t user_cap;
     struct touch *touched;
     size_t n_touched, touched_cap;
+    struct cancel *cancel;
 };
 
 struct fold *fold_new(struct names *names)
 {
     size_t cap = 0;
     struct fold *fold = grown(NULL, &cap, 1, sizeof *fold);
-    *fold = (struct fold){.names = names, .users = names_new()};
+    *fold = (struct fold){.names = names, .users = names_new(), .cancel = cancel_new()};
     return fold;
 }
 
@@ -40,6 +41,7 @@ void fold_free(struct fold *fold)
     names_free(fold->users);
     free(fold->user);
     free(fold->touched);
+    cancel_free(fold->cancel);
     free(fold);
 }
 
@@ -86,7 +88,7 @@ bool fold_event(struct fold *fold, const struct event *event, struct deltas *del
         return false;
     for (unsigned v = 0; v < catalogue_views; v++)
         if (catalogue[v].of_event)
-            catalogue[v].of_event(event, item, &(struct emit){fold->names, deltas, v, 1});
+            catalogue[v].of_event(event, item, &(struct emit){fold->names, deltas, NULL, v, 1});
     return true;
 }
 
@@ -95,11 +97,16 @@ static bool windows_equal(const struct interaction *a, uint32_t n_a, const struc
     return n_a == n_b && memcmp(a, b, n_a * sizeof *a) == 0;
 }
 
-static void contribute(struct fold *fold, const struct user_state *state, int sign, struct deltas *deltas)
+static void move_contribution(struct fold *fold, const struct user_state *before, const struct user_state *after,
+                              struct deltas *deltas)
 {
-    for (unsigned v = 0; v < catalogue_views; v++)
-        if (catalogue[v].of_state)
-            catalogue[v].of_state(state, &(struct emit){fold->names, deltas, v, sign});
+    for (unsigned v = 0; v < catalogue_views; v++) {
+        if (!catalogue[v].of_state)
+            continue;
+        catalogue[v].of_state(before, &(struct emit){fold->names, deltas, fold->cancel, v, -1});
+        catalogue[v].of_state(after, &(struct emit){fold->names, deltas, fold->cancel, v, 1});
+        cancel_flush(fold->cancel, deltas, v);
+    }
 }
 
 void fold_settle(struct fold *fold, struct deltas *deltas)
@@ -113,8 +120,7 @@ void fold_settle(struct fold *fold, struct deltas *deltas)
         if (windows_equal(before->seen, before->n_seen, after->seen, after->n_seen) &&
             windows_equal(before->bought, before->n_bought, after->bought, after->n_bought))
             continue; /* contributions are functions of these windows */
-        contribute(fold, before, -1, deltas);
-        contribute(fold, after, 1, deltas);
+        move_contribution(fold, before, after, deltas);
     }
 }
 
