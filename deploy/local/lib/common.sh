@@ -1,0 +1,26 @@
+# shellcheck shell=bash
+# What setup and stack both need: where things are, and how to say that something failed.
+
+local_dir=$(cd -- "${BASH_SOURCE[0]%/*}/.." && pwd -P)
+project=$(cd -- "$local_dir/../.." && pwd -P)
+program=${0##*/}
+
+kafka_version=$(sed -n 's|.*<kafka.version>\(.*\)</kafka.version>.*|\1|p' "$local_dir/pom.xml")
+kafka_home=$project/build/kafka-$kafka_version
+postgres_bin=/usr/lib/postgresql/15/bin
+
+say() {
+    printf '%s: %s\n' "$program" "$*"
+}
+
+warn() {
+    say "$@" >&2
+}
+
+# die [-CODE] MESSAGE: the exit code is 1, or 2 for wrong use.
+die() {
+    local code=1
+    [[ $1 != -[0-9] ]] || { code=${1#-}; shift; }
+    warn "$@"
+    exit "$code"
+}

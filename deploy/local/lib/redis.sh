@@ -1,0 +1,18 @@
+# shellcheck shell=bash
+# Redis: one or more independent servers, redis-0, redis-1, …
+
+redis_prepare() {
+    [[ -d $data_dir/$1 ]] || mkdir -m 700 "$data_dir/$1"
+}
+
+redis_start() {
+    local port
+    port=$(server_port "$1")
+    process_spawn "$1" server "$port" \
+        redis-server "$local_dir/conf/redis.conf" --port "$port" --dir "$data_dir/$1"
+}
+
+# While it loads its file it accepts connections and answers LOADING.
+redis_answers() {
+    [[ $(redis-cli -h 127.0.0.1 -p "$(server_port "$1")" ping 2>/dev/null) == PONG ]]
+}
