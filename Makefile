@@ -83,11 +83,67 @@ libs_tests := -lcmocka -lcurl $(libs_serve) -llzma
 $(out)/tests/%: $(out)/tests/%.o $$(call test_objects,$$(firstword $$(subst /, ,$$*))) $(layer_libraries) $(shared)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libs_tests)
 
-# One kind of tests: make test-unit, make test-laws, make test-integration (set-up must have run).
-.PHONY: test-unit test-laws
-test-unit test-laws: test-%: $$(call test_programs,$$*)
-	@for t in $^; do echo "== $$t"; $$t || exit 1; done
+# ---- set-up, the private deployment ----
 
-.PHONY: clean
+.PHONY: setup setup-dev up down status demo
+setup:
+	@deploy/local/setup
+setup-dev:
+	@deploy/local/setup --dev
+up: setup
+	@$(MAKE) --no-print-directory all
+	@deploy/local/layers up
+down status:
+	@deploy/local/layers $@
+demo: setup
+	@$(MAKE) --no-print-directory all
+	@deploy/local/demo $(DATA)
+
+# ---- tests ----
+
+# The build below is a make of its own, because pkg-config and the libraries are there only after set-up.
+.PHONY: test test-all test-unit test-laws test-integration
+test: setup-dev
+	@tests/run CC=$(CC) SANITIZE=$(SANITIZE)
+
+# One kind of tests (set-up must have run): make test-unit, test-laws, test-integration.
+test-unit test-laws: test-%: $$(call test_programs,$$*)
+	@tests/run-programs $^
+test-integration: $$(call test_programs,integration) $(addprefix $(bin)/,$(programs))
+	@TANDEM_BIN=$(bin) tests/run-programs $(filter $(out)/tests/%,$^)
+test-programs: $(foreach kind,unit laws integration,$$(call test_programs,$(kind)))
+
+# ---- checks of the text, figures ----
+
+.PHONY: lint lint-format lint-tidy pure bench
+sources = $(wildcard views/*.[ch] common/*.[ch] handover/*.[ch] *-layer/*.[ch] tools/*.[ch] tests/*/*.[ch])
+lint: lint-format lint-tidy pure
+	@for check in $(filter-out tests/lint/pure,$(wildcard tests/lint/*)); do $$check || exit 1; done
+	@shellcheck $(shell grep -rlE '^#!/usr/bin/env bash' deploy tests .ci)
+	@echo "lint: clean"
+lint-format:
+	@clang-format --dry-run -Werror $(sources)
+lint-tidy: $(addprefix $(out)/,$(addsuffix .inc,handover/tandem.lua $(wildcard batch-layer/schema/*.sql)))
+	@printf '%s\n' $(filter %.c,$(sources)) | xargs -P 2 -n 4 clang-tidy --quiet 2>/dev/null -- 
+pure: $(views)
+	@tests/lint/pure $<
+
+bench: setup-dev
+	@$(MAKE) --no-print-directory all bench-programs
+	@tests/bench/run
+.PHONY: bench-programs
+bench-programs: $(patsubst %.c,$(out)/%,$(wildcard tests/bench/bench_*.c))
+$(out)/tests/bench/%: $(out)/tests/bench/%.o $(layer_libraries) $(shared)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libs_tests)
+
+.PHONY: clean help
 clean:
 	rm -rf build/bin build/release-* build/sanitize-*
+
+help:
+	@echo "make demo [DATA=file]   set-up, private servers, layers, events, answers, audit"
+	@echo "make up | down | status the private deployment (folder .local)"
+	@echo "make test               set-up, lint, all tests   [SANITIZE=1] [CC=clang]"
+	@echo "make test-unit | test-laws | test-integration | lint | pure"
+	@echo "make bench              figures with their limits"
+	@echo "make all | clean        programs into build/bin"
