@@ -1,7 +1,5 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # shares variables with setup and stack
 # Postgres: a cluster of its own. It refuses to run as root, so for root it runs as Debian's user postgres.
-
-postgres_password_file=$TANDEM_LOCAL/postgres.password
 
 # postgres_as_user: sets postgres_as to the command that becomes that user (empty: the caller is it), postgres_user.
 postgres_as_user() {
@@ -62,13 +60,15 @@ postgres_socket() {
     ((${#path} <= 107)) && postgres_own "$postgres_sockets" || postgres_sockets=
 }
 
+# postgres_password: sets REPLY; made once.
 postgres_password() {
-    [[ -s $postgres_password_file ]] || (
+    local file=$TANDEM_LOCAL/postgres.password
+    [[ -s $file ]] || (
         umask 077
-        head -c 18 /dev/urandom | base64 | tr '+/' 'Ab' >"$postgres_password_file.new"
-        mv "$postgres_password_file.new" "$postgres_password_file"
+        head -c 18 /dev/urandom | base64 | tr '+/' 'Ab' >"$file.new"
+        mv "$file.new" "$file"
     )
-    REPLY=$(<"$postgres_password_file")
+    REPLY=$(<"$file")
 }
 
 # Makes cluster, role and database, beside its place and then renamed: an interrupted one is none. The role is no
@@ -80,26 +80,46 @@ postgres_init() {
     as_postgres rm -rf "$new"
     as_postgres "$postgres_bin/initdb" -D "$new" -U "$postgres_user" --encoding=UTF8 --locale=C \
         --auth-host=scram-sha-256 --auth-local=peer --no-instructions
-    as_postgres sh -c 'printf "%s\n" "include '\''tandem.conf'\''" >>"$1/postgresql.conf" && : >"$1/tandem.conf"' sh "$new"
-    # One command a line is how single-user mode reads.
-    printf '%s\n' "CREATE ROLE tandem LOGIN CREATEDB PASSWORD '$REPLY'" 'CREATE DATABASE tandem OWNER tandem' |
-        as_postgres "$postgres_bin/postgres" --single -D "$new" -c log_statement=none postgres
+    as_postgres tee -a "$new/postgresql.conf" <<<"include_if_exists 'tandem.conf' # written at each start" >/dev/null
+    postgres_sql "$new" "CREATE ROLE tandem LOGIN CREATEDB PASSWORD '$REPLY'"
+    postgres_sql "$new" 'CREATE DATABASE tandem OWNER tandem'
     as_postgres mv "$new" "$postgres_data"
+}
+
+# postgres_sql CLUSTER STATEMENT: single-user mode exits with 0 whatever its statement does, so it is asked for an error
+# to be one that it prints.
+postgres_sql() {
+    local said
+    said=$(as_postgres "$postgres_bin/postgres" --single -D "$1" postgres <<<"$2" 2>&1)
+    echo "$said"
+    ! grep -qE '(ERROR|FATAL|PANIC):' <<<"$said"
 }
 
 postgres_prepare() {
     [[ -x $postgres_bin/postgres ]] || die "PostgreSQL 15 is not in $postgres_bin: run $local_dir/setup"
     postgres_as_user
     postgres_folder
-    as_postgres test -e "$postgres_data/PG_VERSION" ||
-        postgres_init </dev/null >"$log_dir/postgres-init.log" 2>&1 ||
-        die "could not make Postgres' cluster, see $log_dir/postgres-init.log"
+    ! as_postgres test -e "$postgres_data/PG_VERSION" || return 0
+    # Not `|| die`: that would have it go on after a failure.
+    postgres_init </dev/null >"$log_dir/postgres-init.log" 2>&1
+}
+
+# After kill -9 Postgres refuses to start while the pid in its lock files is taken: by its own zombie where the first
+# process of a container is slow to collect it, or by whatever has that pid after a boot. So only a living postgres
+# keeps them.
+postgres_unlock() {
+    local file pid REPLY
+    for file in "$postgres_data/postmaster.pid" "$run_dir/postgres/.s.PGSQL.$postgres_port.lock"; do
+        pid=$(as_postgres head -n 1 "$file" 2>/dev/null) || continue
+        if ! process_mark "$pid" || [[ $(</proc/"$pid"/comm) != postgres ]]; then as_postgres rm -f "$file"; fi
+    done
 }
 
 postgres_start() {
     postgres_as_user
     postgres_folder
     postgres_socket
+    postgres_unlock
     # At each start, so that a changed file or port counts.
     as_postgres tee "$postgres_data/tandem.conf" <"$local_dir/conf/postgresql.conf" >/dev/null
     (cd / && process_spawn postgres server "$postgres_port" "${postgres_as[@]}" \
@@ -107,5 +127,5 @@ postgres_start() {
 }
 
 postgres_answers() {
-    "$postgres_bin/pg_isready" -q -h 127.0.0.1 -p "$postgres_port" -t 2
+    "$postgres_bin/pg_isready" -q -h 127.0.0.1 -p "$postgres_port" -U tandem -d tandem -t 2
 }

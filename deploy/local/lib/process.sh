@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # shares variables with setup and stack
 # Detached processes by name: start, look, signal. Knows nothing of what runs.
 #
 # A process is two files in $run_dir:
@@ -24,7 +24,6 @@ process_mark() {
 record_load() {
     [[ -s $run_dir/$1.pid && -s $run_dir/$1.record ]] || return 1
     read -r rec_pid <"$run_dir/$1.pid"
-    # shellcheck disable=SC2034 # rec_kind, rec_port and rec_log_at are for the caller
     read -r rec_mark rec_kind rec_port rec_log_at <"$run_dir/$1.record"
 }
 
@@ -83,7 +82,8 @@ process_show_log() {
 # process_signal NAME SIGNAL: nothing if it does not run.
 process_signal() {
     process_runs "$1" || return 0
-    kill -s "$2" "$rec_pid" 2>/dev/null || ! process_runs "$1" || die "may not signal $1 (pid $rec_pid): it belongs to another user"
+    kill -s "$2" "$rec_pid" 2>/dev/null || ! process_runs "$1" ||
+        die "may not signal $1 (pid $rec_pid): it belongs to another user"
     # One that is halted (SIGSTOP) would never get to see it.
     [[ $2 == KILL ]] || kill -s CONT "$rec_pid" 2>/dev/null || true
 }
@@ -97,15 +97,27 @@ process_wait_gone() {
     done
 }
 
-# process_kill NAME: kill -9 for it and its children: Postgres' would hold its memory for a moment longer.
-process_kill() {
-    process_runs "$1" || return 0
-    local pids=("$rec_pid") stat fields file
+# children_of PID: adds them to pids.
+children_of() {
+    local stat fields file
     for file in /proc/[0-9]*/stat; do
         { read -r stat <"$file"; } 2>/dev/null || continue
         read -ra fields <<<"${stat##*) }"
-        [[ ${fields[1]} != "$rec_pid" ]] || pids+=("${stat%% *}")
+        [[ ${fields[1]} != "$1" ]] || pids+=("${stat%% *}")
     done
+}
+
+# process_kill NAME: kill -9 for it and its children, gone when this returns: Postgres does not start again while one
+# of its old children holds the shared memory.
+process_kill() {
+    process_runs "$1" || return 0
+    local pids=("$rec_pid") pid REPLY until=$((SECONDS + 10))
+    children_of "$rec_pid"
     kill -s KILL "${pids[@]}" 2>/dev/null || true
-    process_wait_gone "$1" 10 || die "$1 (pid $rec_pid) does not die"
+    for pid in "${pids[@]}"; do
+        while process_mark "$pid"; do
+            ((SECONDS < until)) || die "$1 (pid $pid) does not die"
+            sleep 0.02
+        done
+    done
 }

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # shares variables with setup and stack
 # Redis: one or more independent servers, redis-0, redis-1, …
 
 redis_prepare() {
