@@ -5,6 +5,7 @@
  *   tandem                               hash: deployment   id of the deployment (another one's is refused)
  *                                              epoch        random, set by the first claim or drop on an empty server
  *                                              retired      segments below it are gone, in decimal
+ *                                              layout       "i/S": it is server i of S; another list of servers is refused
  *                                              o<p> s<p> t<p>   partition p: next offset, its segment, token of its owner
  *   tandem:row:<segment>:<view>:<group>  string: the row's log (views/row.h)
  *   tandem:gen:<segment>                 hash: <view>:<group> -> how often that row was compacted (absent: never)
@@ -31,5 +32,8 @@ void speed_user_key(struct bytes *into, int64_t segment, int partition);
 
 /* Takes a row's key apart; false: it is none. Texts point into `key`. */
 bool speed_row_key_parse(struct text key, int64_t *segment, struct text *view, struct text *group);
+
+/* The segment of a row's, generations' or user states' key; false: it is none of them. */
+bool speed_segment_key_parse(struct text key, int64_t *segment);
 
 #endif

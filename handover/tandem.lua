@@ -1,0 +1,233 @@
+#!lua name=tandem
+
+-- The speed view's functions (design.md, section 5; keys: handover/speed_keys.h). Each is atomic: nothing runs beside it.
+-- All take KEYS = {'tandem'} and answer an array whose first element is a status word. Offsets, segments and
+-- generations travel as decimal text and are stored as they came, so no number is ever printed by Lua.
+--
+-- A Lua error does not take back what was written before it. So everything is checked before the first write, and the
+-- partition's offset is written last.
+
+local STATE = 'tandem'
+
+-- With this many bytes a row is worth a look by whoever compacts.
+local LONG_ROW = 4096
+
+-- Arguments of one command: Lua's stack holds some 8000.
+local AT_ONCE = 1000
+
+local function larger(a, b)
+    return tonumber(a) > tonumber(b) and a or b
+end
+
+-- Makes an empty server this deployment's. Answers the epoch and the retired mark, or nil and whose server it is.
+local function own(deployment, epoch_candidate, n)
+    local state = redis.call('HMGET', STATE, 'deployment', 'epoch', 'retired')
+    if not state[1] then
+        redis.call('HSET', STATE, 'deployment', deployment, 'epoch', epoch_candidate, 'retired', n)
+        return epoch_candidate, n
+    end
+    if state[1] ~= deployment then
+        return nil, state[1]
+    end
+    return state[2], state[3]
+end
+
+-- deployment, epoch_candidate, p, token, N, boundary, layout
+--   -> OK epoch offset segment | DROPPED retired | FOREIGN deployment | LAYOUT stored
+--
+-- Behind the boundary, and where the partition is not known, the events below the boundary are in batch view N and
+-- nowhere here: start there. Then no reader may add an older batch view to what is here, for this partition has no
+-- segment below N: retired = N. At the boundary exactly, segment N begins (its barrier is the next record).
+local function claim(_, a)
+    local deployment, candidate, p, token, n, boundary, layout = unpack(a)
+    local epoch, retired = own(deployment, candidate, n)
+    if not epoch then
+        return { 'FOREIGN', retired }
+    end
+    local known = redis.call('HMGET', STATE, 'o' .. p, 's' .. p, 'layout')
+    local offset, segment = known[1], known[2]
+    if known[3] and known[3] ~= layout then
+        return { 'LAYOUT', known[3] }
+    end
+    if tonumber(n) < tonumber(retired) then
+        return { 'DROPPED', retired }
+    end
+    if not offset or tonumber(offset) < tonumber(boundary) then
+        offset, segment, retired = boundary, n, n
+    elseif tonumber(offset) == tonumber(boundary) then
+        segment = larger(segment, n)
+    end
+    if tonumber(segment) < tonumber(retired) then
+        return redis.error_reply('ERR partition ' .. p .. ' is at retired segment ' .. segment .. ' behind its boundary')
+    end
+    redis.call('HSET', STATE, 'layout', layout, 'retired', retired, 't' .. p, token, 's' .. p, segment, 'o' .. p, offset)
+    return { 'OK', epoch, offset, segment }
+end
+
+-- Is the caller the owner of p, and may it work at `segment`? nil, or the answer to give. Then also the offset.
+local function refuse(p, token, segment)
+    local state = redis.call('HMGET', STATE, 'retired', 't' .. p, 'o' .. p, 's' .. p)
+    if not state[1] or not state[2] then
+        return { 'GONE' }
+    elseif state[2] ~= token then
+        return { 'FENCED' }
+    elseif tonumber(segment) < tonumber(state[1]) then
+        return { 'SKIP', state[1] }
+    elseif tonumber(segment) < tonumber(state[4]) then
+        return redis.error_reply('ERR partition ' .. p .. ' has left segment ' .. segment)
+    end
+    return nil, state[3], state[1]
+end
+
+-- Appends the row pieces; the long rows go into `answer` as (index, length).
+local function append_rows(a, first, n_rows, segment, answer)
+    local prefix = 'tandem:row:' .. segment .. ':'
+    local call = redis.call
+    local n = #answer
+    for row = 1, n_rows do
+        local length = call('APPEND', prefix .. a[first], a[first + 1])
+        first = first + 2
+        if length >= LONG_ROW then
+            answer[n + 1], answer[n + 2] = row, length
+            n = n + 2
+        end
+    end
+end
+
+local function put_states(a, first, key)
+    while first <= #a do
+        local last = math.min(first + AT_ONCE - 1, #a)
+        redis.call('HSET', key, unpack(a, first, last))
+        first = last + 1
+    end
+end
+
+-- A write failed although all was checked: somebody else put other types under our keys. Some counters are in and their
+-- offset is not. Rather than count them twice, this server is nobody's from now on, until it is flushed: workers stop
+-- with FOREIGN, readers leave it out.
+local function poison()
+    redis.call('DEL', STATE)
+    redis.call('HSET', STATE, 'deployment', 'none (a write failed half-way)', 'epoch', '0', 'retired', '0')
+end
+
+-- p, token, from, to, segment, n_rows, n_users, (row name, piece) .., (user, state) ..
+--   -> OK (index, length of a long row) .. | FENCED | STALE offset | SKIP retired | GONE
+local function apply(_, a)
+    local p, token, from, to, segment = unpack(a, 1, 5)
+    local n_rows, n_users = tonumber(a[6]), tonumber(a[7])
+    if #a ~= 7 + 2 * (n_rows + n_users) or AT_ONCE % 2 ~= 0 or not (tonumber(from) < tonumber(to)) then
+        return redis.error_reply('ERR tandem_apply: malformed')
+    end
+    local answer, offset = refuse(p, token, segment)
+    if answer then
+        return answer
+    elseif offset ~= from then
+        return { 'STALE', offset }
+    end
+    answer = { 'OK' }
+    local done, why = pcall(function()
+        append_rows(a, 8, n_rows, segment, answer)
+        put_states(a, 8 + 2 * n_rows, 'tandem:user:' .. segment .. ':' .. p)
+    end)
+    if not done then
+        poison()
+        return redis.error_reply('ERR tandem_apply: ' .. tostring(type(why) == 'table' and why.err or why))
+    end
+    redis.call('HSET', STATE, 's' .. p, segment, 'o' .. p, to)
+    return answer
+end
+
+-- p, token, segment, user .. -> OK state .. (nil: none here) | FENCED | SKIP retired | GONE
+-- The newest state of each user among the segments `segment` down to the retired mark: one snapshot, so that a segment
+-- is asked either whole or not at all while its keys are being freed.
+local function states(_, a)
+    local p, token, segment = unpack(a, 1, 3)
+    local refusal, _, retired = refuse(p, token, segment)
+    if refusal then
+        return refusal
+    end
+    local answer = { 'OK' }
+    for s = tonumber(segment), tonumber(retired), -1 do
+        local key = 'tandem:user:' .. string.format('%.0f', s) .. ':' .. p
+        if redis.call('EXISTS', key) == 1 then
+            for first = 4, #a, AT_ONCE do
+                local found = redis.call('HMGET', key, unpack(a, first, math.min(first + AT_ONCE - 1, #a)))
+                for i = 1, #found do
+                    answer[first + i - 3] = answer[first + i - 3] or found[i]
+                end
+            end
+        end
+    end
+    for i = 2, #a - 2 do
+        answer[i] = answer[i] or false -- a nil would end the array
+    end
+    return answer
+end
+
+-- epoch, segment: nothing about this row may be changed any more when false.
+local function alive(epoch, segment)
+    local state = redis.call('HMGET', STATE, 'epoch', 'retired')
+    return state[1] == epoch and tonumber(segment) >= tonumber(state[2])
+end
+
+-- epoch, segment, row name .. -> OK (generation, content) .. | MOVED
+-- For compaction: rows as one snapshot.
+local function rows(_, a)
+    local epoch, segment = a[1], a[2]
+    if not alive(epoch, segment) then
+        return { 'MOVED' }
+    end
+    local answer = { 'OK' }
+    for i = 3, #a do
+        answer[2 * i - 4] = redis.call('HGET', 'tandem:gen:' .. segment, a[i]) or '0'
+        answer[2 * i - 3] = redis.call('GET', 'tandem:row:' .. segment .. ':' .. a[i]) or ''
+    end
+    return answer
+end
+
+-- epoch, segment, row name, generation, length, content -> OK | MOVED
+-- Puts `content` for the first `length` bytes of the row, which it sums up. What was appended since stays behind it.
+local function swap(_, a)
+    local epoch, segment, name, generation, length, content = unpack(a)
+    local row, generations = 'tandem:row:' .. segment .. ':' .. name, 'tandem:gen:' .. segment
+    length = tonumber(length)
+    if not alive(epoch, segment)
+        or (redis.call('HGET', generations, name) or '0') ~= generation
+        or redis.call('STRLEN', row) < length then
+        return { 'MOVED' }
+    end
+    redis.call('SET', row, content .. redis.call('GETRANGE', row, length, -1))
+    redis.call('HINCRBY', generations, name, 1)
+    return { 'OK' }
+end
+
+-- deployment, epoch_candidate, N -> OK epoch | FOREIGN deployment
+local function drop(_, a)
+    local epoch, retired = own(a[1], a[2], a[3])
+    if not epoch then
+        return { 'FOREIGN', retired }
+    end
+    redis.call('HSET', STATE, 'retired', larger(retired, a[3]))
+    return { 'OK', epoch }
+end
+
+-- epoch, N, key .. -> OK | MOVED
+-- Frees keys of segments below N, but only while they are retired: the server may have come back with an older mark.
+local function free(_, a)
+    local state = redis.call('HMGET', STATE, 'epoch', 'retired')
+    if state[1] ~= a[1] or tonumber(state[2]) < tonumber(a[2]) then
+        return { 'MOVED' }
+    end
+    for first = 3, #a, AT_ONCE do
+        redis.call('UNLINK', unpack(a, first, math.min(first + AT_ONCE - 1, #a)))
+    end
+    return { 'OK' }
+end
+
+redis.register_function('tandem_claim', claim)
+redis.register_function('tandem_apply', apply)
+redis.register_function('tandem_states', states)
+redis.register_function('tandem_rows', rows)
+redis.register_function('tandem_swap', swap)
+redis.register_function('tandem_drop', drop)
+redis.register_function('tandem_free', free)
