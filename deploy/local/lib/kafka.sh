@@ -6,16 +6,15 @@
 # first millions of records; a broker that ran for days would be better off with both.
 kafka_archive=$kafka_home/classes.jsa
 
-# kafka_java ARGUMENT...: sets kafka_command. $kafka_options are words.
+# kafka_java ARGUMENT...: sets kafka_command.
 kafka_java() {
     local jars=("$kafka_home"/libs/*.jar) class_path archive=()
     [[ -e ${jars[0]} ]] || die "Kafka's jars are not in $kafka_home/libs: run $local_dir/setup"
     class_path=$(IFS=:; echo "${jars[*]}")
     [[ ! -e $kafka_archive ]] || archive=("-XX:SharedArchiveFile=$kafka_archive" -Xlog:cds=off)
-    # shellcheck disable=SC2206 # words
     kafka_command=("$java" "-Xms64m" "-Xmx$kafka_heap" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "${archive[@]}"
         -Djava.awt.headless=true "-Dlog4j2.configurationFile=$local_dir/conf/log4j2.yaml" -cp "$class_path"
-        $kafka_options "$@")
+        "${kafka_options[@]}" "$@")
 }
 
 # kafka_properties FOLDER: the whole configuration.
@@ -66,7 +65,7 @@ kafka_answers() {
 kafka_warm_up() {
     local new=$kafka_home/classes.new
     [[ ! -e $kafka_archive ]] || return 0
-    kafka_options="-XX:ArchiveClassesAtExit=$new"
+    kafka_options=("-XX:ArchiveClassesAtExit=$new")
     enter_stack
     start_servers kafka
     process_signal kafka TERM
