@@ -18,7 +18,8 @@ struct err {
 };
 
 /* Fills `err` and returns -1, so that a function can end with `return err_set(...)`. */
-int err_set(struct err *err, enum err_kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int err_set(struct err *err, enum err_kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Puts words before the message: "archive partition 3: " ... Returns -1. */
 int err_prefix(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -26,7 +26,8 @@ void log_line(enum log_level level, const char *module, const char *format, ...)
     size_t end = (size_t)n + (m < 0 ? 0 : (size_t)m);
     if (end > sizeof line - 2)
         end = sizeof line - 2;
-    for (size_t i = 0; i < end; i++) /* what a server said may hold line ends: one line stays one line */
+    for (size_t i = 0; i < end;
+         i++) /* what a server said may hold line ends: one line stays one line */
         if (line[i] == '\n' || line[i] == '\r')
             line[i] = ' ';
     while (end > 0 && line[end - 1] == ' ')

@@ -13,8 +13,8 @@ void log_line(enum log_level level, const char *module, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 #define log_error(module, ...) log_line(LOG_ERROR, module, __VA_ARGS__)
-#define log_warn(module, ...) log_line(LOG_WARN, module, __VA_ARGS__)
-#define log_info(module, ...) log_line(LOG_INFO, module, __VA_ARGS__)
+#define log_warn(module, ...)  log_line(LOG_WARN, module, __VA_ARGS__)
+#define log_info(module, ...)  log_line(LOG_INFO, module, __VA_ARGS__)
 #define log_debug(module, ...) log_line(LOG_DEBUG, module, __VA_ARGS__)
 
 #endif

@@ -18,7 +18,8 @@ enum option_type {
 };
 
 struct option_row {
-    const char *name; /* lower case with _, as in "listen": TANDEM_LISTEN, --listen; "_" is "-" in the flag */
+    const char *
+        name; /* lower case with _, as in "listen": TANDEM_LISTEN, --listen; "_" is "-" in the flag */
     enum option_type type;
     const char *initial;  /* default as text; NULL: must be given */
     const char *unit;     /* "ms", "events", "" */
@@ -30,15 +31,16 @@ struct option_row {
 };
 
 struct options_usage {
-    const char *program;   /* "tandem-speed" */
-    const char *synopsis;  /* what follows the program's name: "[options]", "replay|generate [options] [FILE]" */
-    const char *about;     /* two or three sentences */
-    const char *commands;  /* "" or lines "  setup     creates the topic ...\n" */
+    const char *program; /* "tandem-speed" */
+    const char *
+        synopsis; /* what follows the program's name: "[options]", "replay|generate [options] [FILE]" */
+    const char *about;    /* two or three sentences */
+    const char *commands; /* "" or lines "  setup     creates the topic ...\n" */
 };
 
 /* The options that every program of a deployment shares. */
 struct deployment_options {
-    const char *kafka;    /* bootstrap servers */
+    const char *kafka; /* bootstrap servers */
     const char *topic;
     const char *redis;    /* host:port[,host:port...] */
     const char *postgres; /* libpq connection string */
@@ -54,6 +56,7 @@ size_t options_deployment(struct option_row *rows, struct deployment_options *de
  * Returns the index of the first argument that is no flag; operands may stand anywhere and are moved to the end.
  * Texts point into argv, the environment or the table.
  */
-int options_read(const struct options_usage *usage, const struct option_row *rows, size_t n_rows, int argc, char **argv);
+int options_read(const struct options_usage *usage, const struct option_row *rows, size_t n_rows,
+                 int argc, char **argv);
 
 #endif

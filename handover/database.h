@@ -16,10 +16,12 @@ enum { PARTITIONS_MAX = 256, DEPLOYMENT_BYTES = 32, SCHEMA_VERSION = 1 };
 PGconn *database_open(const char *conninfo, const char *program, struct err *err);
 
 /* One statement with text parameters and text results. NULL: err; else the caller clears it. */
-PGresult *database_query(PGconn *db, struct err *err, const char *sql, int n_params, const char *const *params);
+PGresult *database_query(PGconn *db, struct err *err, const char *sql, int n_params,
+                         const char *const *params);
 
 /* The same where no rows are wanted. */
-int database_run(PGconn *db, struct err *err, const char *sql, int n_params, const char *const *params);
+int database_run(PGconn *db, struct err *err, const char *sql, int n_params,
+                 const char *const *params);
 
 /* Fills err from the connection's last error: ERR_RETRY when the connection is gone or the state may pass, else ERR_FATAL.
  * Returns -1. `result` may be NULL and is not cleared. */
@@ -29,9 +31,9 @@ int database_failed(PGconn *db, const PGresult *result, const char *operation, s
 struct publication {
     char deployment[DEPLOYMENT_BYTES + 1];
     int partitions;
-    int64_t n;                           /* batch view N; 0: nothing published yet, all boundaries 0 */
-    int64_t boundary[PARTITIONS_MAX];    /* B_N, an offset a partition */
-    int64_t states_from;                 /* user states in Postgres stand for segments >= this */
+    int64_t n;                        /* batch view N; 0: nothing published yet, all boundaries 0 */
+    int64_t boundary[PARTITIONS_MAX]; /* B_N, an offset a partition */
+    int64_t states_from;              /* user states in Postgres stand for segments >= this */
 };
 
 /* ERR_FATAL with what to do when there is no schema, another version, or another number of partitions than `partitions`. */

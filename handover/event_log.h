@@ -25,14 +25,16 @@ void event_log_set(rd_kafka_conf_t *conf, const char *name, const char *value);
  * Asks the cluster for the topic. ERR_RETRY: Kafka is away; ERR_FATAL with what to do: no such topic, or it has another
  * number of partitions. `client`: any producer or consumer.
  */
-int event_log_check(rd_kafka_t *client, const char *topic, int partitions, int timeout_ms, struct err *err);
+int event_log_check(rd_kafka_t *client, const char *topic, int partitions, int timeout_ms,
+                    struct err *err);
 
 /* Reads the deployment's mark into `deployment` ("" when there is none). Opens and closes a consumer of its own. */
-int event_log_deployment(const char *bootstrap, const char *topic, char *deployment, size_t bytes, struct err *err);
+int event_log_deployment(const char *bootstrap, const char *topic, char *deployment, size_t bytes,
+                         struct err *err);
 
 /* Both checks: partitions and that the mark is `deployment`. */
-int event_log_check_deployment(const char *bootstrap, const char *topic, int partitions, const char *deployment,
-                               struct err *err);
+int event_log_check_deployment(const char *bootstrap, const char *topic, int partitions,
+                               const char *deployment, struct err *err);
 
 /* What a record is by its headers: > 0 the number of a barrier, 0 none (an event or a bad record), -1 a malformed barrier
  * header (a bad record with reason EVENT_LOG_BAD_BARRIER). */

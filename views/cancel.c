@@ -29,7 +29,8 @@ void cancel_free(struct cancel *cancel)
     free(cancel);
 }
 
-void cancel_add(struct cancel *c, struct deltas *deltas, unsigned view, uint32_t group, uint32_t member, int64_t value)
+void cancel_add(struct cancel *c, struct deltas *deltas, unsigned view, uint32_t group,
+                uint32_t member, int64_t value)
 {
     uint32_t s = (group * UINT32_C(0x9e3779b1) ^ member * UINT32_C(0x85ebca77)) >> 21;
     for (; c->taken[s]; s = (s + 1) % SLOTS) {

@@ -14,7 +14,8 @@ struct cancel *cancel_new(void);
 void cancel_free(struct cancel *cancel);
 
 /* Adds to a counter of the view that is being contributed to; `deltas` takes what is left when the table is full. */
-void cancel_add(struct cancel *cancel, struct deltas *deltas, unsigned view, uint32_t group, uint32_t member, int64_t value);
+void cancel_add(struct cancel *cancel, struct deltas *deltas, unsigned view, uint32_t group,
+                uint32_t member, int64_t value);
 
 /* Moves all that is not 0 to `deltas` and empties the table: after each (user, view). */
 void cancel_flush(struct cancel *cancel, struct deltas *deltas, unsigned view);

@@ -5,9 +5,9 @@
 #include "views/catalogue.h"
 
 enum {
-    NEXT_DISTANCE = 10,                /* pairs further apart than this many steps do not count */
-    NEXT_WEIGHT = 2520,                /* divided by the distance: the smallest number that 1..10 all divide */
-    NEXT_GAP_MS = 30 * 60 * 1000,      /* a longer pause ends the session */
+    NEXT_DISTANCE = 10, /* pairs further apart than this many steps do not count */
+    NEXT_WEIGHT = 2520, /* divided by the distance: the smallest number that 1..10 all divide */
+    NEXT_GAP_MS = 30 * 60 * 1000, /* a longer pause ends the session */
     HOUR_MS = 60 * 60 * 1000,
     MINUTE_MS = 60 * 1000,
     DAY_MS = 24 * 60 * 60 * 1000,
@@ -20,11 +20,6 @@ static void emit_add(struct emit *emit, uint32_t group, uint32_t member, int64_t
         cancel_add(emit->cancel, emit->deltas, emit->view, group, member, emit->sign * value);
     else
         deltas_add(emit->deltas, emit->view, group, member, emit->sign * value);
-}
-
-static uint32_t emit_all(struct emit *emit)
-{
-    return names_put(emit->names, text_of("all"));
 }
 
 /* Writes a number >= 0 in decimal to the end of `into`. */
@@ -62,14 +57,14 @@ static uint32_t distinct(const struct interaction *window, uint32_t n, uint32_t 
 static void users(const struct user_state *state, struct emit *emit)
 {
     if (state->n_seen > 0)
-        emit_add(emit, emit_all(emit), emit_all(emit), 1);
+        emit_add(emit, emit->all, emit->all, 1);
 }
 
 static void each_item(const struct interaction *window, uint32_t n, struct emit *emit)
 {
-    uint32_t items[STATE_WINDOW], found = distinct(window, n, items), all = emit_all(emit);
+    uint32_t items[STATE_WINDOW], found = distinct(window, n, items);
     for (uint32_t i = 0; i < found; i++)
-        emit_add(emit, all, items[i], 1);
+        emit_add(emit, emit->all, items[i], 1);
 }
 
 static void each_pair(const struct interaction *window, uint32_t n, struct emit *emit)
@@ -159,7 +154,8 @@ static void revenue(const struct event *event, struct text member, struct emit *
     group[day.n] = '/';
     memcpy(group + day.n + 1, event->currency.at, event->currency.n);
     struct text name = {group, day.n + 1 + event->currency.n};
-    emit_add(emit, names_put(emit->names, name), names_put(emit->names, member), sign * event->price * event->quantity);
+    emit_add(emit, names_put(emit->names, name), names_put(emit->names, member),
+             sign * event->price * event->quantity);
 }
 
 static void revenue_country(const struct event *event, uint32_t item, struct emit *emit)
@@ -181,12 +177,16 @@ const struct view catalogue[] = {
     {"item_users", "all", "item", "users who have seen the item", "sum", NULL, item_users},
     {"together", "item", "other item", "users who have seen both", "sum", NULL, together},
     {"bought_users", "all", "item", "users who have bought the item", "sum", NULL, bought_users},
-    {"bought_together", "item", "other item", "users who have bought both", "sum", NULL, bought_together},
+    {"bought_together", "item", "other item", "users who have bought both", "sum", NULL,
+     bought_together},
     {"next", "item", "other item that came later in the session",
      "2520 div distance, over users and pairs at most 10 steps apart", "sum", NULL, next},
-    {"popular", "hour (ms since 1970 div 3600000)", "item", "view 1, cart 3, purchase 5, refund -5", "sum", popular, NULL},
-    {"traffic_country", "minute (ms since 1970 div 60000)", "country", "events", "sum", traffic_country, NULL},
-    {"traffic_device", "minute (ms since 1970 div 60000)", "device", "events", "sum", traffic_device, NULL},
+    {"popular", "hour (ms since 1970 div 3600000)", "item", "view 1, cart 3, purchase 5, refund -5",
+     "sum", popular, NULL},
+    {"traffic_country", "minute (ms since 1970 div 60000)", "country", "events", "sum",
+     traffic_country, NULL},
+    {"traffic_device", "minute (ms since 1970 div 60000)", "device", "events", "sum",
+     traffic_device, NULL},
     {"revenue_country", "day/currency (ms since 1970 div 86400000)", "country",
      "minor units: purchases less refunds", "sum", revenue_country, NULL},
     {"revenue_device", "day/currency (ms since 1970 div 86400000)", "device",

@@ -14,7 +14,9 @@
 struct emit {
     struct names *names;
     struct deltas *deltas;
-    struct cancel *cancel; /* state views: where before and after meet; NULL: straight to the deltas */
+    struct cancel
+        *cancel;  /* state views: where before and after meet; NULL: straight to the deltas */
+    uint32_t all; /* the symbol of "all" */
     unsigned view;
     int sign; /* +1: the contribution counts, -1: it is retracted */
 };

@@ -19,8 +19,9 @@ struct delta_row {
     uint32_t first, last; /* entry + 1, 0: none */
 };
 
-struct index { /* open addressing: element + 1, 0 is free; at most half full */
-    uint32_t *slot;
+/* Open addressing, at most half full. A slot is the upper half of the hash, then element + 1; 0 is free. */
+struct index {
+    uint64_t *slot;
     size_t n_slots; /* a power of two */
 };
 
@@ -37,6 +38,21 @@ static uint64_t mix(uint32_t a, uint32_t b)
 {
     uint64_t h = (((uint64_t)a << 32) | b) * UINT64_C(0x9e3779b97f4a7c15);
     return h ^ (h >> 32);
+}
+
+static uint64_t slot_of(uint64_t hash, size_t element)
+{
+    return (hash & UINT64_C(0xffffffff00000000)) | (element + 1);
+}
+
+static size_t slot_element(uint64_t slot)
+{
+    return (size_t)(slot & UINT32_MAX) - 1;
+}
+
+static bool slot_may_be(uint64_t slot, uint64_t hash)
+{
+    return (slot ^ hash) >> 32 == 0;
 }
 
 static uint64_t entry_hash(const struct deltas *d, size_t i)
@@ -64,10 +80,11 @@ static void index_double(struct index *index, const struct deltas *d, size_t n,
     index_resize(index, index->n_slots * 2);
     size_t mask = index->n_slots - 1;
     for (size_t i = 0; i < n; i++) {
-        size_t s = hash(d, i) & mask;
+        uint64_t h = hash(d, i);
+        size_t s = h & mask;
         while (index->slot[s])
             s = (s + 1) & mask;
-        index->slot[s] = (uint32_t)i + 1;
+        index->slot[s] = slot_of(h, i);
     }
 }
 
@@ -80,7 +97,8 @@ static void index_clear(struct index *index, const struct deltas *d, size_t n,
         memset(index->slot, 0, index->n_slots * sizeof *index->slot);
         return;
     }
-    for (size_t i = 0; i < n; i++) /* probe runs hold nothing but elements: free each from its home slot on */
+    for (size_t i = 0; i < n;
+         i++) /* probe runs hold nothing but elements: free each from its home slot on */
         for (size_t s = hash(d, i) & mask; index->slot[s]; s = (s + 1) & mask)
             index->slot[s] = 0;
 }
@@ -118,9 +136,12 @@ void deltas_clear(struct deltas *d)
 static size_t row_slot(const struct deltas *d, unsigned view, uint32_t group)
 {
     size_t mask = d->rows.n_slots - 1;
-    size_t s = mix(view, group) & mask;
+    uint64_t hash = mix(view, group);
+    size_t s = hash & mask;
     for (; d->rows.slot[s]; s = (s + 1) & mask) {
-        const struct delta_row *row = &d->row[d->rows.slot[s] - 1];
+        if (!slot_may_be(d->rows.slot[s], hash))
+            continue;
+        const struct delta_row *row = &d->row[slot_element(d->rows.slot[s])];
         if (row->view == view && row->group == group)
             break;
     }
@@ -130,9 +151,12 @@ static size_t row_slot(const struct deltas *d, unsigned view, uint32_t group)
 static size_t entry_slot(const struct deltas *d, size_t row, uint32_t member)
 {
     size_t mask = d->entries.n_slots - 1;
-    size_t s = mix((uint32_t)row, member) & mask;
+    uint64_t hash = mix((uint32_t)row, member);
+    size_t s = hash & mask;
     for (; d->entries.slot[s]; s = (s + 1) & mask) {
-        const struct entry *entry = &d->entry[d->entries.slot[s] - 1];
+        if (!slot_may_be(d->entries.slot[s], hash))
+            continue;
+        const struct entry *entry = &d->entry[slot_element(d->entries.slot[s])];
         if (entry->row == row && entry->member == member)
             break;
     }
@@ -143,10 +167,10 @@ static size_t row_of(struct deltas *d, unsigned view, uint32_t group)
 {
     size_t s = row_slot(d, view, group);
     if (d->rows.slot[s])
-        return d->rows.slot[s] - 1;
+        return slot_element(d->rows.slot[s]);
     d->row = grown(d->row, &d->row_cap, d->n_rows + 1, sizeof *d->row);
     d->row[d->n_rows] = (struct delta_row){view, group, 0, 0};
-    d->rows.slot[s] = (uint32_t)++d->n_rows;
+    d->rows.slot[s] = slot_of(mix(view, group), d->n_rows++);
     if (d->n_rows * 2 > d->rows.n_slots)
         index_double(&d->rows, d, d->n_rows, row_hash);
     return d->n_rows - 1;
@@ -162,7 +186,7 @@ static void entry_append(struct deltas *d, size_t slot, size_t row, uint32_t mem
     else
         of->first = (uint32_t)d->n;
     of->last = (uint32_t)d->n;
-    d->entries.slot[slot] = (uint32_t)d->n;
+    d->entries.slot[slot] = slot_of(mix((uint32_t)row, member), d->n - 1);
     if (d->n * 2 > d->entries.n_slots)
         index_double(&d->entries, d, d->n, entry_hash);
 }
@@ -177,7 +201,7 @@ void deltas_add(struct deltas *d, unsigned view, uint32_t group, uint32_t member
         entry_append(d, slot, row, member, value);
         return;
     }
-    struct entry *entry = &d->entry[d->entries.slot[slot] - 1];
+    struct entry *entry = &d->entry[slot_element(d->entries.slot[slot])];
     entry->value = (int64_t)((uint64_t)entry->value + (uint64_t)value); /* unsigned: sums wrap */
 }
 
@@ -186,8 +210,8 @@ int64_t deltas_get(const struct deltas *d, unsigned view, uint32_t group, uint32
     size_t row = deltas_row_find(d, view, group);
     if (row == SIZE_MAX)
         return 0;
-    uint32_t entry = d->entries.slot[entry_slot(d, row, member)];
-    return entry ? d->entry[entry - 1].value : 0;
+    uint64_t slot = d->entries.slot[entry_slot(d, row, member)];
+    return slot ? d->entry[slot_element(slot)].value : 0;
 }
 
 size_t deltas_rows(const struct deltas *d)
@@ -203,11 +227,12 @@ void deltas_row_key(const struct deltas *d, size_t row, unsigned *view, uint32_t
 
 size_t deltas_row_find(const struct deltas *d, unsigned view, uint32_t group)
 {
-    uint32_t row = d->rows.slot[row_slot(d, view, group)];
-    return row ? row - 1 : SIZE_MAX;
+    uint64_t slot = d->rows.slot[row_slot(d, view, group)];
+    return slot ? slot_element(slot) : SIZE_MAX;
 }
 
-bool deltas_next(const struct deltas *d, size_t row, size_t *cursor, uint32_t *member, int64_t *value)
+bool deltas_next(const struct deltas *d, size_t row, size_t *cursor, uint32_t *member,
+                 int64_t *value)
 {
     size_t at = *cursor ? d->entry[*cursor - 1].next : d->row[row].first;
     while (at && d->entry[at - 1].value == 0)
@@ -220,7 +245,8 @@ bool deltas_next(const struct deltas *d, size_t row, size_t *cursor, uint32_t *m
     return true;
 }
 
-size_t deltas_row_pack(const struct deltas *d, size_t row, const struct names *names, struct bytes *into)
+size_t deltas_row_pack(const struct deltas *d, size_t row, const struct names *names,
+                       struct bytes *into)
 {
     size_t cursor = 0, n = 0;
     uint32_t member;
@@ -238,5 +264,5 @@ size_t deltas_counters(const struct deltas *d)
 size_t deltas_bytes(const struct deltas *d)
 {
     return sizeof *d + d->cap * sizeof *d->entry + d->row_cap * sizeof *d->row +
-           (d->entries.n_slots + d->rows.n_slots) * sizeof(uint32_t);
+           (d->entries.n_slots + d->rows.n_slots) * sizeof(uint64_t);
 }

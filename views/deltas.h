@@ -17,7 +17,8 @@ struct deltas *deltas_new(void);
 void deltas_free(struct deltas *deltas);
 void deltas_clear(struct deltas *deltas); /* keeps the memory */
 
-void deltas_add(struct deltas *deltas, unsigned view, uint32_t group, uint32_t member, int64_t value);
+void deltas_add(struct deltas *deltas, unsigned view, uint32_t group, uint32_t member,
+                int64_t value);
 int64_t deltas_get(const struct deltas *deltas, unsigned view, uint32_t group, uint32_t member);
 
 /* Rows touched, numbered from 0 in order of first touch; a row whose changes cancelled out has no counters. */
@@ -27,10 +28,12 @@ void deltas_row_key(const struct deltas *deltas, size_t row, unsigned *view, uin
 size_t deltas_row_find(const struct deltas *deltas, unsigned view, uint32_t group);
 
 /* Walks the counters of a row that are not 0: start with *cursor = 0; false at the end. */
-bool deltas_next(const struct deltas *deltas, size_t row, size_t *cursor, uint32_t *member, int64_t *value);
+bool deltas_next(const struct deltas *deltas, size_t row, size_t *cursor, uint32_t *member,
+                 int64_t *value);
 
 /* Appends the row's counters in the form of row.h, in no order. Returns how many. */
-size_t deltas_row_pack(const struct deltas *deltas, size_t row, const struct names *names, struct bytes *into);
+size_t deltas_row_pack(const struct deltas *deltas, size_t row, const struct names *names,
+                       struct bytes *into);
 
 size_t deltas_counters(const struct deltas *deltas); /* held, zeros included */
 size_t deltas_bytes(const struct deltas *deltas);    /* memory held */

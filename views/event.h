@@ -11,21 +11,21 @@
 #include "views/text.h"
 
 enum event_type { /* stored in the master dataset as these numbers: never renumber */
-    EVENT_VIEW = 1,
-    EVENT_CART,
-    EVENT_PURCHASE,
-    EVENT_REFUND,
-    EVENT_IMPRESSION,
-    EVENT_CLICK,
-    EVENT_FORGET,
+                  EVENT_VIEW = 1,
+                  EVENT_CART,
+                  EVENT_PURCHASE,
+                  EVENT_REFUND,
+                  EVENT_IMPRESSION,
+                  EVENT_CLICK,
+                  EVENT_FORGET,
 };
 
-#define EVENT_TYPES 7
-#define EVENT_TS_END INT64_C(4102444800000) /* ms since 1970 UTC, exclusive */
-#define EVENT_ID_BYTES 64                    /* event_id, user, item, order, list */
-#define EVENT_LABEL_BYTES 32                 /* country, device */
+#define EVENT_TYPES        7
+#define EVENT_TS_END       INT64_C(4102444800000) /* ms since 1970 UTC, exclusive */
+#define EVENT_ID_BYTES     64                     /* event_id, user, item, order, list */
+#define EVENT_LABEL_BYTES  32                     /* country, device */
 #define EVENT_QUANTITY_MAX 1000000
-#define EVENT_PRICE_MAX 1000000000
+#define EVENT_PRICE_MAX    1000000000
 
 struct event {
     enum event_type type;
@@ -60,15 +60,15 @@ void event_decoder_free(struct event_decoder *decoder);
  * Decodes one whole record. 0: `event` is set, its texts lie in `json` or (where there were escapes) in the decoder,
  * until its next call. -1: `why` is set. With EVENT_MAY_LACK_ID_AND_TS a missing event_id has n = 0, a missing ts is -1.
  */
-int event_decode(struct event_decoder *decoder, struct text json, enum event_needs needs, struct event *event,
-                 struct event_error *why);
+int event_decode(struct event_decoder *decoder, struct text json, enum event_needs needs,
+                 struct event *event, struct event_error *why);
 
 /*
  * The same for a value that begins at json.at (after white space) and may be followed by anything: `used` bytes belong
  * to it. For arrays of events. On -1 with field "" the text is not JSON and `used` says where it stops being it.
  */
-int event_decode_prefix(struct event_decoder *decoder, struct text json, enum event_needs needs, struct event *event,
-                        struct event_error *why, size_t *used);
+int event_decode_prefix(struct event_decoder *decoder, struct text json, enum event_needs needs,
+                        struct event *event, struct event_error *why, size_t *used);
 
 const char *event_type_name(enum event_type type);
 

@@ -24,13 +24,17 @@ struct fold {
     struct touch *touched;
     size_t n_touched, touched_cap;
     struct cancel *cancel;
+    uint32_t all; /* symbol of "all" */
 };
 
 struct fold *fold_new(struct names *names)
 {
     size_t cap = 0;
     struct fold *fold = grown(NULL, &cap, 1, sizeof *fold);
-    *fold = (struct fold){.names = names, .users = names_new(), .cancel = cancel_new()};
+    *fold = (struct fold){.names = names,
+                          .users = names_new(),
+                          .cancel = cancel_new(),
+                          .all = names_put(names, text_of("all"))};
     return fold;
 }
 
@@ -66,7 +70,8 @@ static void user_touch(struct fold *fold, uint32_t u)
 {
     struct user *user = &fold->user[u];
     if (user->touched == UNTOUCHED) {
-        fold->touched = grown(fold->touched, &fold->touched_cap, fold->n_touched + 1, sizeof *fold->touched);
+        fold->touched =
+            grown(fold->touched, &fold->touched_cap, fold->n_touched + 1, sizeof *fold->touched);
         user->touched = (uint32_t)fold->n_touched++;
         fold->touched[user->touched].user = u;
         fold->touched[user->touched].unsettled = false;
@@ -88,23 +93,27 @@ bool fold_event(struct fold *fold, const struct event *event, struct deltas *del
         return false;
     for (unsigned v = 0; v < catalogue_views; v++)
         if (catalogue[v].of_event)
-            catalogue[v].of_event(event, item, &(struct emit){fold->names, deltas, NULL, v, 1});
+            catalogue[v].of_event(event, item,
+                                  &(struct emit){fold->names, deltas, NULL, fold->all, v, 1});
     return true;
 }
 
-static bool windows_equal(const struct interaction *a, uint32_t n_a, const struct interaction *b, uint32_t n_b)
+static bool windows_equal(const struct interaction *a, uint32_t n_a, const struct interaction *b,
+                          uint32_t n_b)
 {
     return n_a == n_b && memcmp(a, b, n_a * sizeof *a) == 0;
 }
 
-static void move_contribution(struct fold *fold, const struct user_state *before, const struct user_state *after,
-                              struct deltas *deltas)
+static void move_contribution(struct fold *fold, const struct user_state *before,
+                              const struct user_state *after, struct deltas *deltas)
 {
     for (unsigned v = 0; v < catalogue_views; v++) {
         if (!catalogue[v].of_state)
             continue;
-        catalogue[v].of_state(before, &(struct emit){fold->names, deltas, fold->cancel, v, -1});
-        catalogue[v].of_state(after, &(struct emit){fold->names, deltas, fold->cancel, v, 1});
+        catalogue[v].of_state(before,
+                              &(struct emit){fold->names, deltas, fold->cancel, fold->all, v, -1});
+        catalogue[v].of_state(after,
+                              &(struct emit){fold->names, deltas, fold->cancel, fold->all, v, 1});
         cancel_flush(fold->cancel, deltas, v);
     }
 }
@@ -124,7 +133,8 @@ void fold_settle(struct fold *fold, struct deltas *deltas)
     }
 }
 
-bool fold_next_touched(const struct fold *fold, size_t *cursor, struct text *user, struct bytes *state)
+bool fold_next_touched(const struct fold *fold, size_t *cursor, struct text *user,
+                       struct bytes *state)
 {
     if (*cursor >= fold->n_touched)
         return false;

@@ -35,7 +35,8 @@ void fold_settle(struct fold *fold, struct deltas *deltas);
  * Walks the users touched since fold_forget_touched: start with *cursor = 0; false at the end. `state` is replaced by the
  * stored form (0 bytes: empty). `user` lives until the user is dropped.
  */
-bool fold_next_touched(const struct fold *fold, size_t *cursor, struct text *user, struct bytes *state);
+bool fold_next_touched(const struct fold *fold, size_t *cursor, struct text *user,
+                       struct bytes *state);
 size_t fold_touched(const struct fold *fold);
 void fold_forget_touched(struct fold *fold); /* the states stay known */
 

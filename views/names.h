@@ -18,8 +18,10 @@ struct names *names_new(void);
 void names_free(struct names *names);
 
 uint32_t names_put(struct names *names, struct text text); /* the text is copied */
-uint32_t names_find(const struct names *names, struct text text); /* NAMES_ABSENT if it is not there */
-struct text names_text(const struct names *names, uint32_t symbol); /* lives until the next names_put */
+uint32_t names_find(const struct names *names,
+                    struct text text); /* NAMES_ABSENT if it is not there */
+struct text names_text(const struct names *names,
+                       uint32_t symbol); /* lives until the next names_put */
 uint32_t names_count(const struct names *names);
 size_t names_bytes(const struct names *names); /* memory held */
 

@@ -61,7 +61,8 @@ bool user_state_is_empty(const struct user_state *state)
     return !state->n_ids && !state->n_seen && !state->n_bought;
 }
 
-static void window_encode(const struct interaction *window, uint32_t n, const struct names *names, struct bytes *into)
+static void window_encode(const struct interaction *window, uint32_t n, const struct names *names,
+                          struct bytes *into)
 {
     bytes_put(into, &(char){(char)n}, 1);
     int64_t before = 0;
@@ -75,7 +76,8 @@ static void window_encode(const struct interaction *window, uint32_t n, const st
     }
 }
 
-void user_state_encode(const struct user_state *state, const struct names *names, struct bytes *into)
+void user_state_encode(const struct user_state *state, const struct names *names,
+                       struct bytes *into)
 {
     if (user_state_is_empty(state))
         return;
@@ -102,7 +104,8 @@ static const unsigned char *cut(struct text *rest, size_t n)
     return (const unsigned char *)at;
 }
 
-static int interaction_decode(struct text *rest, struct names *names, int64_t *before, struct interaction *into)
+static int interaction_decode(struct text *rest, struct names *names, int64_t *before,
+                              struct interaction *into)
 {
     const unsigned char *n = cut(rest, 1);
     if (!n || *n < 1 || *n > EVENT_ID_BYTES)
@@ -116,11 +119,13 @@ static int interaction_decode(struct text *rest, struct names *names, int64_t *b
     if (ts < 0 || ts >= EVENT_TS_END)
         return -1;
     *before = ts;
-    *into = (struct interaction){ts, names_put(names, (struct text){(const char *)item, *n}), *type};
+    *into =
+        (struct interaction){ts, names_put(names, (struct text){(const char *)item, *n}), *type};
     return 0;
 }
 
-static int window_decode(struct text *rest, struct names *names, struct interaction *window, uint32_t *n)
+static int window_decode(struct text *rest, struct names *names, struct interaction *window,
+                         uint32_t *n)
 {
     const unsigned char *count = cut(rest, 1);
     if (!count || *count > STATE_WINDOW)

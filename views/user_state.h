@@ -18,8 +18,8 @@ struct interaction {
     uint32_t type; /* enum event_type */
 };
 
-struct user_state { /* all three oldest first */
-    uint64_t ids[STATE_IDS]; /* hashes of the last accepted event ids */
+struct user_state {                          /* all three oldest first */
+    uint64_t ids[STATE_IDS];                 /* hashes of the last accepted event ids */
     struct interaction seen[STATE_WINDOW];   /* view, cart, purchase; repeats are kept */
     struct interaction bought[STATE_WINDOW]; /* purchases, less refunds */
     uint32_t n_ids, n_seen, n_bought;
@@ -35,7 +35,8 @@ bool user_state_is_empty(const struct user_state *state);
  *   version 1 (u8) | n_ids (u8) | ids (u64 little endian each) | n_seen (u8) | seen | n_bought (u8) | bought
  *   seen, bought: item (length u8, bytes) | type (u8) | ts (zigzag varint: difference to the one before, first to 0)
  */
-void user_state_encode(const struct user_state *state, const struct names *names, struct bytes *into);
+void user_state_encode(const struct user_state *state, const struct names *names,
+                       struct bytes *into);
 
 /* -1: not a stored state (hostile or damaged bytes); `state` is then undefined. Puts its items into `names`. */
 int user_state_decode(struct text stored, struct names *names, struct user_state *state);
