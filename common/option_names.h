@@ -1,0 +1,47 @@
+/*
+ * option_names: every TANDEM_ variable that any program, script or test of the project reads, without the prefix. One env
+ * file serves them all, so each program accepts all of these and refuses what is in nobody's list (a misspelling).
+ * tests/lint/option_names checks that every option row of the sources stands here.
+ */
+#ifndef TANDEM_COMMON_OPTION_NAMES_H
+#define TANDEM_COMMON_OPTION_NAMES_H
+
+static const char *const option_names[] = {
+    /* every deployment (common/options.c) */
+    "KAFKA",
+    "PARTITIONS",
+    "POSTGRES",
+    "REDIS",
+    "TOPIC",
+    /* tandem-serve */
+    "LISTEN",
+    "THREADS",
+    /* tandem-speed */
+    /* tandem-batch */
+    /* tandem-feed */
+    "BAD_SHARE",
+    "CONNECTIONS",
+    "DUPLICATE_SHARE",
+    "EVENTS",
+    "ITEMS",
+    "KEEP_BAD",
+    "LIMIT",
+    "RATE",
+    "SEED",
+    "START",
+    "STORE_TITLES",
+    "TITLES",
+    "TO",
+    "UNTIL",
+    "URL",
+    "USERS",
+    /* the private stack and the layers on it (deploy/local), tests */
+    "BIN",
+    "CRASH_AT",
+    "LOCAL",
+    "PORT_BASE",
+    "REDIS_SERVERS",
+    "SPEED_INSTANCES",
+};
+
+#endif
