@@ -12,7 +12,7 @@ local STATE = 'tandem'
 -- With this many bytes a row is worth a look by whoever compacts.
 local LONG_ROW = 4096
 
--- Arguments of one command: Lua's stack holds some 8000.
+-- Arguments of one command, an even number: Lua's stack holds some 8000.
 local AT_ONCE = 1000
 
 local function larger(a, b)
@@ -79,16 +79,15 @@ local function refuse(p, token, segment)
     return nil, state[3], state[1]
 end
 
--- Appends the row pieces; the long rows go into `answer` as (index, length).
-local function append_rows(a, first, n_rows, segment, answer)
+-- Appends the row pieces; the long rows go into `answer` as (name, length).
+local function append_rows(a, first, behind, segment, answer)
     local prefix = 'tandem:row:' .. segment .. ':'
     local call = redis.call
     local n = #answer
-    for row = 1, n_rows do
-        local length = call('APPEND', prefix .. a[first], a[first + 1])
-        first = first + 2
+    for at = first, behind - 1, 2 do
+        local length = call('APPEND', prefix .. a[at], a[at + 1])
         if length >= LONG_ROW then
-            answer[n + 1], answer[n + 2] = row, length
+            answer[n + 1], answer[n + 2] = a[at], length
             n = n + 2
         end
     end
@@ -110,12 +109,12 @@ local function poison()
     redis.call('HSET', STATE, 'deployment', 'none (a write failed half-way)', 'epoch', '0', 'retired', '0')
 end
 
--- p, token, from, to, segment, n_rows, n_users, (row name, piece) .., (user, state) ..
---   -> OK (index, length of a long row) .. | FENCED | STALE offset | SKIP retired | GONE
+-- p, token, from, to, segment, n_users, (row name, piece) .., (user, state) ..
+--   -> OK (name, length of a long row) .. | FENCED | STALE offset | SKIP retired | GONE
 local function apply(_, a)
     local p, token, from, to, segment = unpack(a, 1, 5)
-    local n_rows, n_users = tonumber(a[6]), tonumber(a[7])
-    if #a ~= 7 + 2 * (n_rows + n_users) or AT_ONCE % 2 ~= 0 or not (tonumber(from) < tonumber(to)) then
+    local first_user = #a + 1 - 2 * tonumber(a[6])
+    if #a % 2 ~= 0 or first_user < 7 or not (tonumber(from) < tonumber(to)) then
         return redis.error_reply('ERR tandem_apply: malformed')
     end
     local answer, offset = refuse(p, token, segment)
@@ -126,8 +125,8 @@ local function apply(_, a)
     end
     answer = { 'OK' }
     local done, why = pcall(function()
-        append_rows(a, 8, n_rows, segment, answer)
-        put_states(a, 8 + 2 * n_rows, 'tandem:user:' .. segment .. ':' .. p)
+        append_rows(a, 7, first_user, segment, answer)
+        put_states(a, first_user, 'tandem:user:' .. segment .. ':' .. p)
     end)
     if not done then
         poison()
@@ -170,19 +169,18 @@ local function alive(epoch, segment)
     return state[1] == epoch and tonumber(segment) >= tonumber(state[2])
 end
 
--- epoch, segment, row name .. -> OK (generation, content) .. | MOVED
--- For compaction: rows as one snapshot.
-local function rows(_, a)
-    local epoch, segment = a[1], a[2]
+-- epoch, segment, row name -> OK generation content | MOVED
+-- For compaction: a row as it is.
+local function row(_, a)
+    local epoch, segment, name = unpack(a)
     if not alive(epoch, segment) then
         return { 'MOVED' }
     end
-    local answer = { 'OK' }
-    for i = 3, #a do
-        answer[2 * i - 4] = redis.call('HGET', 'tandem:gen:' .. segment, a[i]) or '0'
-        answer[2 * i - 3] = redis.call('GET', 'tandem:row:' .. segment .. ':' .. a[i]) or ''
-    end
-    return answer
+    return {
+        'OK',
+        redis.call('HGET', 'tandem:gen:' .. segment, name) or '0',
+        redis.call('GET', 'tandem:row:' .. segment .. ':' .. name) or '',
+    }
 end
 
 -- epoch, segment, row name, generation, length, content -> OK | MOVED
@@ -227,7 +225,7 @@ end
 redis.register_function('tandem_claim', claim)
 redis.register_function('tandem_apply', apply)
 redis.register_function('tandem_states', states)
-redis.register_function('tandem_rows', rows)
+redis.register_function('tandem_row', row)
 redis.register_function('tandem_swap', swap)
 redis.register_function('tandem_drop', drop)
 redis.register_function('tandem_free', free)

@@ -1,0 +1,27 @@
+/*
+ * calls: the arguments of the speed layer's calls of tandem.lua. Pure: puts commands together, sends nothing.
+ */
+#ifndef TANDEM_SPEED_CALLS_H
+#define TANDEM_SPEED_CALLS_H
+
+#include "handover/database.h"
+#include "speed-layer/command.h"
+#include "speed-layer/micro_batch.h"
+#include "views/deltas.h"
+
+struct claim {
+    int partition;
+    const char *token, *epoch_candidate, *layout;
+};
+void call_claim(struct command *command, const struct claim *claim, const struct publication *publication);
+
+struct apply_size {
+    uint64_t rows, counters;
+};
+struct apply_size call_apply(struct command *command, const char *token, const struct micro_batch *batch,
+                             const struct deltas *deltas);
+
+/* The batch's unknown users, in their order. */
+void call_states(struct command *command, const char *token, const struct micro_batch *batch);
+
+#endif

@@ -1,0 +1,88 @@
+/* tandem-speed: Kafka -> views -> Redis, exactly once. What there is, put together; worker.c says what it does. */
+#include <malloc.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/stop.h"
+#include "speed-layer/worker.h"
+
+static const struct options_usage usage = {
+    .program = "tandem-speed",
+    .synopsis = "[options]",
+    .about = "Folds each event into the speed view in Redis within milliseconds, exactly once.\n"
+             "Any number of instances share the partitions. Stop with SIGTERM.",
+    .commands = "",
+};
+
+static void settings_read(struct worker_settings *settings, int argc, char **argv)
+{
+    const struct option_row own[] = {
+        {.name = "group",
+         .type = OPTION_TEXT,
+         .initial = "tandem-speed",
+         .unit = "",
+         .sentence = "Kafka consumer group by which the instances share the partitions",
+         .into = &settings->group},
+        {.name = "batch_events",
+         .type = OPTION_INT,
+         .initial = "2000",
+         .unit = "events",
+         .sentence = "most events applied in one call; readers wait for it",
+         .into = &settings->batch_events,
+         .min = 1,
+         .max = 100000},
+        {.name = "batch_wait_ms",
+         .type = OPTION_INT,
+         .initial = "1",
+         .unit = "ms",
+         .sentence = "how long a call that is not full waits for more events",
+         .into = &settings->batch_wait_ms,
+         .max = 1000},
+        {.name = "cache_bytes",
+         .type = OPTION_INT,
+         .initial = "50331648",
+         .unit = "bytes",
+         .sentence = "users' states kept in memory; the others are looked up when they come again",
+         .into = &settings->cache_bytes,
+         .min = 1 << 20,
+         .max = INT64_C(1) << 40},
+        {.name = "redis_timeout_ms",
+         .type = OPTION_INT,
+         .initial = "5000",
+         .unit = "ms",
+         .sentence = "a Redis server that does not answer for so long is away",
+         .into = &settings->redis_timeout_ms,
+         .min = 10,
+         .max = 600000},
+    };
+    enum { OWN = sizeof own / sizeof *own };
+    struct option_row rows[OPTIONS_DEPLOYMENT + OWN];
+    size_t n = options_deployment(rows, &settings->deployment);
+    memcpy(rows + n, own, sizeof own);
+    options_read(&usage, rows, n + OWN, argc, argv);
+}
+
+static int run(struct worker *worker, struct err *err)
+{
+    while (!stop_asked())
+        if (worker_turn(worker, err))
+            return -1;
+    if (worker_finish(worker, err))
+        log_warn("speed", "what was held is left to the next start: %s", err->message);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct worker_settings settings = {0};
+    struct err err = {0};
+    settings_read(&settings, argc, argv);
+    mallopt(M_ARENA_MAX, 2); /* librdkafka's threads would each keep memory of their own */
+    stop_install();
+    struct worker *worker = worker_new(&settings, &err);
+    int failed = !worker || run(worker, &err);
+    if (failed)
+        log_error("speed", "%s", err.message);
+    worker_free(worker);
+    return failed ? (worker ? 1 : 2) : 0;
+}

@@ -1,0 +1,466 @@
+#include "speed-layer/speed_store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/failpoint.h"
+#include "common/mem.h"
+#include "common/random.h"
+#include "handover/speed_keys.h"
+#include "handover/speed_view.h"
+#include "speed-layer/calls.h"
+#include "speed-layer/compaction.h"
+
+enum { TOKEN_BYTES = 8, EPOCH_TEXT_BYTES = 64 };
+
+/* How much is compacted at once: a server's other clients wait for about a millisecond. */
+enum { COMPACT_ROWS = 64, COMPACT_BYTES = 512 * 1024 };
+
+/* A call whose answer is awaited. Answers come in the order of the calls. */
+enum call_kind { CALL_APPLY, CALL_ROW, CALL_SWAP };
+struct call {
+    enum call_kind kind;
+    int partition;     /* apply */
+    uint32_t row;      /* row, swap: of the server's compaction */
+    uint64_t turn;     /* of speed_store_send */
+    int64_t segment;   /* apply */
+    int64_t queued_us; /* apply */
+    size_t length;     /* swap: of the new content */
+};
+
+struct server {
+    redisContext *redis; /* NULL: not connected, or none of the partitions is there */
+    char epoch[EPOCH_TEXT_BYTES];
+    struct call *call; /* awaited: [first, end) */
+    size_t first, end, cap;
+    struct compaction *compaction;
+    int compacting; /* rows being read or swapped */
+};
+
+struct speed_store {
+    struct speed_servers servers;
+    struct server server[SPEED_SERVERS_MAX];
+    char token[PARTITIONS_MAX][2 * TOKEN_BYTES + 1];
+    int timeout_ms;
+    uint64_t turn;
+    bool fenced;
+    struct command command;
+    struct bytes scratch;
+    struct speed_store_figures figures;
+};
+
+struct speed_store *speed_store_new(const char *redis, int timeout_ms, struct err *err)
+{
+    struct speed_store *store = xcalloc(1, sizeof *store);
+    if (speed_servers_parse(redis, &store->servers, err)) {
+        free(store);
+        return NULL;
+    }
+    store->timeout_ms = timeout_ms;
+    for (int s = 0; s < store->servers.n; s++)
+        store->server[s].compaction = compaction_new();
+    return store;
+}
+
+void speed_store_free(struct speed_store *store)
+{
+    if (!store)
+        return;
+    speed_store_disconnect(store);
+    for (int s = 0; s < store->servers.n; s++) {
+        compaction_free(store->server[s].compaction);
+        free(store->server[s].call);
+    }
+    command_free(&store->command);
+    bytes_free(&store->scratch);
+    free(store);
+}
+
+static struct server *server_of(struct speed_store *store, int partition)
+{
+    return &store->server[speed_server_of(&store->servers, partition)];
+}
+
+/* What is known of rows belongs to the connection: the server may come back with others. */
+void speed_store_disconnect(struct speed_store *store)
+{
+    for (int s = 0; s < store->servers.n; s++) {
+        struct server *server = &store->server[s];
+        redisFree(server->redis);
+        server->redis = NULL;
+        server->first = server->end = 0;
+        server->compacting = 0;
+        compaction_forget(server->compaction);
+    }
+}
+
+int speed_store_connect(struct speed_store *store, const int *partition, int n, struct err *err)
+{
+    speed_store_disconnect(store);
+    store->fenced = false;
+    for (int i = 0; i < n; i++) {
+        struct server *server = server_of(store, partition[i]);
+        if (server->redis)
+            continue;
+        server->redis =
+            speed_view_open(&store->servers, speed_server_of(&store->servers, partition[i]),
+                            store->timeout_ms, err);
+        if (!server->redis)
+            return -1;
+    }
+    return 0;
+}
+
+static int command_queue(struct speed_store *store, struct server *server, struct err *err)
+{
+    struct command *command = &store->command;
+    if (redisAppendCommandArgv(server->redis, command->n, command_argv(command), command->length))
+        return speed_view_failed(server->redis, NULL, "queue a call", err);
+    return 0;
+}
+
+/* The next answer, an array that begins with a word. NULL: err. Caller: freeReplyObject. */
+static redisReply *answer_next(struct server *server, const char *function, struct err *err)
+{
+    void *got = NULL;
+    redisReply *reply = redisGetReply(server->redis, &got) == REDIS_OK ? got : NULL;
+    if (reply && reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
+        reply->element[0]->type == REDIS_REPLY_STRING)
+        return reply;
+    speed_view_failed(server->redis, reply, function, err);
+    freeReplyObject(reply);
+    return NULL;
+}
+
+static bool answer_is(const redisReply *reply, const char *word)
+{
+    return strcmp(reply->element[0]->str, word) == 0;
+}
+
+static struct text answer_text(const redisReply *reply, size_t i)
+{
+    if (i >= reply->elements || reply->element[i]->type != REDIS_REPLY_STRING)
+        return (struct text){"", 0};
+    return (struct text){reply->element[i]->str, reply->element[i]->len};
+}
+
+static int64_t answer_number(const redisReply *reply, size_t i)
+{
+    struct text digits = answer_text(reply, i);
+    return strtoll(digits.at, NULL, 10);
+}
+
+/* FENCED, STALE, SKIP, GONE, DROPPED: this instance's idea of the partition is void. */
+static int refused(struct speed_store *store, int partition, const char *function,
+                   const redisReply *reply, struct err *err)
+{
+    store->fenced = answer_is(reply, "FENCED");
+    struct text detail = answer_text(reply, 1);
+    return err_set(err, ERR_RETRY, "partition %d: %s: %s%s%.*s", partition, function,
+                   reply->element[0]->str, detail.n ? " " : "", (int)detail.n, detail.at);
+}
+
+/* ---- claim ---- */
+
+static void claim_put(struct speed_store *store, int partition,
+                      const struct publication *publication)
+{
+    char epoch_candidate[2 * TOKEN_BYTES + 1], layout[32];
+    random_hex(epoch_candidate, TOKEN_BYTES);
+    random_hex(store->token[partition], TOKEN_BYTES);
+    snprintf(layout, sizeof layout, "%d/%d", speed_server_of(&store->servers, partition),
+             store->servers.n);
+    struct claim claim = {partition, store->token[partition], epoch_candidate, layout};
+    call_claim(&store->command, &claim, publication);
+}
+
+static int claim_refused(struct speed_store *store, int partition, const redisReply *reply,
+                         struct err *err)
+{
+    const redisContext *redis = server_of(store, partition)->redis;
+    struct text detail = answer_text(reply, 1);
+    if (answer_is(reply, "FOREIGN"))
+        return err_set(
+            err, ERR_FATAL,
+            "redis %s:%d: holds the speed view of another deployment: %.*s. Use a server of its "
+            "own; or, if that one is no longer wanted, FLUSHALL there and start again",
+            redis->tcp.host, redis->tcp.port, (int)detail.n, detail.at);
+    if (answer_is(reply, "LAYOUT"))
+        return err_set(
+            err, ERR_FATAL,
+            "redis %s:%d: was server %.*s (number/servers) of TANDEM_REDIS and is now %d/%d: the "
+            "partitions would be elsewhere. Put the list back; or stop every tandem-speed, FLUSHALL "
+            "on all servers and start again (they are filled from the log)",
+            redis->tcp.host, redis->tcp.port, (int)detail.n, detail.at,
+            speed_server_of(&store->servers, partition), store->servers.n);
+    return refused(store, partition, "tandem_claim", reply, err);
+}
+
+int speed_store_claim(struct speed_store *store, int partition,
+                      const struct publication *publication, int64_t *offset, int64_t *segment,
+                      struct err *err)
+{
+    struct server *server = server_of(store, partition);
+    claim_put(store, partition, publication);
+    redisReply *reply =
+        command_queue(store, server, err) ? NULL : answer_next(server, "tandem_claim", err);
+    if (!reply)
+        return -1;
+    int failed = 0;
+    if (!answer_is(reply, "OK") || reply->elements != 4) {
+        failed = claim_refused(store, partition, reply, err);
+    } else {
+        snprintf(server->epoch, sizeof server->epoch, "%s", reply->element[1]->str);
+        *offset = answer_number(reply, 2);
+        *segment = answer_number(reply, 3);
+    }
+    freeReplyObject(reply);
+    return failed;
+}
+
+/* ---- calls that are not waited for ---- */
+
+static struct call *call_add(struct speed_store *store, struct server *server, enum call_kind kind)
+{
+    if (server->end == server->cap && server->first > 0) {
+        server->end -= server->first;
+        memmove(server->call, server->call + server->first, server->end * sizeof *server->call);
+        server->first = 0;
+    }
+    server->call = grown(server->call, &server->cap, server->end + 1, sizeof *server->call);
+    struct call *call = &server->call[server->end++];
+    *call = (struct call){.kind = kind, .turn = store->turn};
+    return call;
+}
+
+/*
+ * Exact because it is one atomic call that compares the owner's token and the partition's offset, and moves the offset with
+ * the counters and the states: whether or not its answer arrives, the next claim's offset says if it happened.
+ */
+int speed_store_apply(struct speed_store *store, const struct micro_batch *batch,
+                      const struct deltas *deltas, struct err *err)
+{
+    int partition = micro_batch_partition(batch);
+    struct server *server = server_of(store, partition);
+    struct apply_size size = call_apply(&store->command, store->token[partition], batch, deltas);
+    if (command_queue(store, server, err))
+        return -1;
+    struct call *call = call_add(store, server, CALL_APPLY);
+    call->partition = partition;
+    call->segment = micro_batch_is(batch)->segment;
+    call->queued_us = clock_monotonic_us();
+    store->figures.applies++;
+    store->figures.rows += size.rows;
+    store->figures.counters += size.counters;
+    return 0;
+}
+
+static int apply_answered(struct speed_store *store, struct server *server, struct call call,
+                          const redisReply *reply, struct err *err)
+{
+    if (!answer_is(reply, "OK"))
+        return refused(store, call.partition, "tandem_apply", reply, err);
+    failpoint("speed-after-apply");
+    int64_t us = clock_monotonic_us() - call.queued_us;
+    if (us > store->figures.slowest_apply_us)
+        store->figures.slowest_apply_us = us;
+    for (size_t i = 1; i + 1 < reply->elements; i += 2)
+        compaction_note(server->compaction, call.segment, answer_text(reply, i),
+                        (size_t)reply->element[i + 1]->integer);
+    return 0;
+}
+
+/* ---- compaction: read a row, sum it, swap it; one connection, one epoch ---- */
+
+static void row_put_name(struct speed_store *store, const struct server *server, uint32_t row)
+{
+    int64_t segment;
+    struct text name;
+    compaction_row(server->compaction, row, &segment, &name);
+    command_put(&store->command, text_of(server->epoch));
+    command_put_number(&store->command, segment);
+    command_put(&store->command, name);
+}
+
+static int server_compact(struct speed_store *store, struct server *server, struct err *err)
+{
+    size_t bytes = 0, length;
+    uint32_t row;
+    if (compaction_is_full(server->compaction))
+        compaction_forget(server->compaction);
+    while (server->compacting < COMPACT_ROWS && bytes < COMPACT_BYTES &&
+           compaction_take(server->compaction, &row, &length)) {
+        command_begin(&store->command, "tandem_row");
+        row_put_name(store, server, row);
+        if (command_queue(store, server, err))
+            return -1;
+        call_add(store, server, CALL_ROW)->row = row;
+        server->compacting++;
+        bytes += length;
+    }
+    return 0;
+}
+
+int speed_store_compact(struct speed_store *store, struct err *err)
+{
+    for (int s = 0; s < store->servers.n; s++)
+        if (store->server[s].redis && !store->server[s].compacting &&
+            server_compact(store, &store->server[s], err))
+            return -1;
+    return 0;
+}
+
+static int row_answered(struct speed_store *store, struct server *server, struct call call,
+                        const redisReply *reply, struct err *err)
+{
+    if (!answer_is(reply,
+                   "OK")) { /* its segment was retired, or the server flushed: apply will tell */
+        server->compacting--;
+        compaction_done(server->compaction, call.row, 0);
+        return 0;
+    }
+    struct text content = answer_text(reply, 2);
+    bytes_clear(&store->scratch);
+    if (compaction_sum(server->compaction, content, &store->scratch))
+        return err_set(err, ERR_FATAL,
+                       "redis %s:%d: a row is damaged: FLUSHALL there, it is filled from the log",
+                       server->redis->tcp.host, server->redis->tcp.port);
+    command_begin(&store->command, "tandem_swap");
+    row_put_name(store, server, call.row);
+    command_put(&store->command, answer_text(reply, 1));
+    command_put_number(&store->command, (int64_t)content.n);
+    command_put(&store->command, bytes_text(&store->scratch));
+    if (command_queue(store, server, err))
+        return -1;
+    struct call *swap = call_add(store, server, CALL_SWAP);
+    swap->row = call.row;
+    swap->length = store->scratch.n;
+    store->figures.compacted_bytes += content.n;
+    return 0;
+}
+
+static void swap_answered(struct speed_store *store, struct server *server, struct call call,
+                          const redisReply *reply)
+{
+    bool done = answer_is(reply, "OK"); /* else somebody else was first */
+    server->compacting--;
+    compaction_done(server->compaction, call.row, done && call.length ? call.length : 1);
+    store->figures.compactions += done;
+}
+
+/* ---- sending and reading answers ---- */
+
+int speed_store_send(struct speed_store *store, struct err *err)
+{
+    store->turn++;
+    for (int s = 0; s < store->servers.n; s++) {
+        redisContext *redis = store->server[s].redis;
+        for (int done = !redis; !done;)
+            if (redisBufferWrite(redis, &done))
+                return speed_view_failed(redis, NULL, "send", err);
+    }
+    return 0;
+}
+
+static int call_settle(struct speed_store *store, struct server *server, struct err *err)
+{
+    static const char *const function[] = {"tandem_apply", "tandem_row", "tandem_swap"};
+    struct call call = server->call[server->first++];
+    redisReply *reply = answer_next(server, function[call.kind], err);
+    if (!reply)
+        return -1;
+    int failed = 0;
+    if (call.kind == CALL_APPLY)
+        failed = apply_answered(store, server, call, reply, err);
+    else if (call.kind == CALL_ROW)
+        failed = row_answered(store, server, call, reply, err);
+    else
+        swap_answered(store, server, call, reply);
+    freeReplyObject(reply);
+    return failed;
+}
+
+int speed_store_settle(struct speed_store *store, bool all, struct err *err)
+{
+    for (int s = 0; s < store->servers.n; s++) {
+        struct server *server = &store->server[s];
+        while (server->first < server->end &&
+               (all || server->call[server->first].turn + 1 < store->turn))
+            if (call_settle(store, server, err))
+                return -1;
+    }
+    return 0;
+}
+
+bool speed_store_idle(const struct speed_store *store)
+{
+    for (int s = 0; s < store->servers.n; s++)
+        if (store->server[s].first < store->server[s].end)
+            return false;
+    return true;
+}
+
+bool speed_store_was_fenced(const struct speed_store *store)
+{
+    return store->fenced;
+}
+
+/* ---- users' states ---- */
+
+static int states_ask(struct speed_store *store, const struct micro_batch *batch, struct err *err)
+{
+    int partition = micro_batch_partition(batch);
+    call_states(&store->command, store->token[partition], batch);
+    return command_queue(store, server_of(store, partition), err);
+}
+
+static int states_answered(struct speed_store *store, struct micro_batch *batch, struct err *err)
+{
+    int partition = micro_batch_partition(batch), failed = 0;
+    redisReply *reply = answer_next(server_of(store, partition), "tandem_states", err);
+    if (!reply)
+        return -1;
+    if (!answer_is(reply, "OK") || reply->elements != 1 + micro_batch_unknown(batch))
+        failed = refused(store, partition, "tandem_states", reply, err);
+    for (size_t i = 1; !failed && i < reply->elements; i++)
+        if (reply->element[i]->type == REDIS_REPLY_STRING) /* else nil: not known here */
+            failed = micro_batch_learn(batch, i - 1, answer_text(reply, i), err);
+    store->figures.states += reply->elements - 1;
+    freeReplyObject(reply);
+    return failed;
+}
+
+int speed_store_check(struct speed_store *store, struct micro_batch *const *batch, size_t n,
+                      struct err *err)
+{
+    if (speed_store_settle(store, true, err))
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        if (states_ask(store, batch[i], err))
+            return -1;
+    for (size_t i = 0; i < n; i++)
+        if (states_answered(store, batch[i], err))
+            return -1;
+    return 0;
+}
+
+int speed_store_states(struct speed_store *store, struct micro_batch *const *batch, size_t n,
+                       struct err *err)
+{
+    struct micro_batch *asking[PARTITIONS_MAX];
+    size_t n_asking = 0;
+    for (size_t i = 0; i < n; i++)
+        if (micro_batch_unknown(batch[i]))
+            asking[n_asking++] = batch[i];
+    return speed_store_check(store, asking, n_asking, err);
+}
+
+void speed_store_look(struct speed_store *store, struct speed_store_figures *figures)
+{
+    *figures = store->figures;
+    store->figures = (struct speed_store_figures){0};
+    for (int s = 0; s < store->servers.n; s++)
+        figures->due += compaction_due(store->server[s].compaction);
+}
