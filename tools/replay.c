@@ -1,0 +1,133 @@
+#include "tools/replay.h"
+
+#include <stdlib.h>
+
+#include "common/mem.h"
+#include "tools/csv.h"
+#include "tools/event_json.h"
+#include "tools/uci.h"
+
+enum { LINE_BYTES = 1024 * 1024 }; /* what the API takes at most */
+
+struct replay {
+    struct input *in;
+    struct csv *csv; /* NULL: NDJSON */
+    struct uci *uci;
+    struct titles *titles;
+    bool keep_bad;
+    struct event_decoder *decoder;
+    struct bytes text; /* the record's JSON */
+    int64_t rows, lines;
+    struct refusals refusals;
+};
+
+static bool is_uci(struct input *in)
+{
+    struct text first = input_peek(in, sizeof UCI_HEADER + 4);
+    if (first.n >= 3 && memcmp(first.at, "\xef\xbb\xbf", 3) == 0) {
+        first.at += 3;
+        first.n -= 3;
+    }
+    return first.n >= sizeof UCI_HEADER - 1 &&
+           memcmp(first.at, UCI_HEADER, sizeof UCI_HEADER - 1) == 0;
+}
+
+struct replay *replay_new(struct input *in, struct titles *titles, bool keep_bad)
+{
+    struct replay *r = xcalloc(1, sizeof *r);
+    r->in = in;
+    r->titles = titles;
+    r->keep_bad = keep_bad;
+    r->decoder = event_decoder_new();
+    if (is_uci(in)) {
+        struct csv_record header;
+        r->csv = csv_new(in);
+        r->uci = uci_new();
+        csv_next(r->csv, &header);
+    }
+    return r;
+}
+
+void replay_free(struct replay *r)
+{
+    if (!r)
+        return;
+    event_decoder_free(r->decoder);
+    csv_free(r->csv);
+    uci_free(r->uci);
+    bytes_free(&r->text);
+    free(r);
+}
+
+/* true: the row became a record. What an event may hold is decided by the one decoder that all layers use. */
+static bool take_row(struct replay *r, const struct csv_record *row, struct record *record)
+{
+    struct event event;
+    struct event_error why;
+    struct text title;
+    if (uci_event(r->uci, row, &event, &title, &why) == 0) {
+        struct text item = event.item;
+        bytes_clear(&r->text);
+        event_json_write(&event, &r->text);
+        struct event decoded;
+        if (event_decode(r->decoder, bytes_text(&r->text), EVENT_NEEDS_ALL, &decoded, &why) == 0) {
+            *record = (struct record){.key = event.user, .value = bytes_text(&r->text)};
+            if (r->titles)
+                titles_add(r->titles, item, title);
+            return true;
+        }
+    }
+    refusals_add(&r->refusals, why, row->line);
+    return false;
+}
+
+static bool take_line(struct replay *r, struct record *record)
+{
+    struct event event;
+    struct event_error why = {"", "is longer than 1 MiB"};
+    bool too_long = r->text.n > LINE_BYTES;
+    *record = (struct record){.value = bytes_text(&r->text)};
+    if (!too_long && event_decode(r->decoder, record->value, EVENT_NEEDS_ALL, &event, &why) == 0) {
+        record->key = event.user;
+        return true;
+    }
+    record->bad = true;
+    if (r->keep_bad && !too_long)
+        return true;
+    refusals_add(&r->refusals, why, r->lines);
+    return false;
+}
+
+static int replay_next(void *self, struct record *record, struct err *err)
+{
+    struct replay *r = self;
+    struct csv_record row;
+    while (r->csv ? csv_next(r->csv, &row) : input_line(r->in, &r->text, LINE_BYTES)) {
+        r->rows++;
+        r->lines++;
+        if (r->csv ? take_row(r, &row, record) : take_line(r, record))
+            return 1;
+    }
+    return input_failed(r->in, err);
+}
+
+static double replay_fraction(void *self)
+{
+    struct replay *r = self;
+    return input_fraction(r->in);
+}
+
+struct source replay_source(struct replay *r)
+{
+    return (struct source){r, replay_next, replay_fraction};
+}
+
+int64_t replay_rows(const struct replay *r)
+{
+    return r->rows;
+}
+
+const struct refusals *replay_refusals(const struct replay *r)
+{
+    return &r->refusals;
+}
