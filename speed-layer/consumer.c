@@ -51,7 +51,10 @@ static void on_rebalance(rd_kafka_t *kafka, rd_kafka_resp_err_t why,
         log_warn("consumer", "rebalance: %s", rd_kafka_err2str(failed));
 }
 
-/* Quick to wake and bounded in memory: a few MiB wait in the queue, whatever the number of partitions. */
+/*
+ * Quick to wake and bounded in memory, whatever the number of partitions. When the queue is full librdkafka 2.0.2 looks again
+ * only after a second, so the queue must hold more than a second's records: 16 MiB of keys and values.
+ */
 static rd_kafka_conf_t *consumer_conf(const struct consumer_settings *settings, void *opaque)
 {
     static const char *const settled[][2] = {
@@ -66,8 +69,8 @@ static rd_kafka_conf_t *consumer_conf(const struct consumer_settings *settings, 
         {"fetch.error.backoff.ms", "20"}, /* also how long a full queue waits before the next fetch */
         {"fetch.message.max.bytes", "524288"},
         {"fetch.max.bytes", "4194304"},
-        {"queued.max.messages.kbytes", "8192"},
-        {"queued.min.messages", "20000"},
+        {"queued.max.messages.kbytes", "16384"},
+        {"queued.min.messages", "100000"},
     };
     rd_kafka_conf_t *conf = event_log_conf(settings->kafka, "tandem-speed");
     event_log_set(conf, "group.id", settings->group);
