@@ -40,6 +40,7 @@ struct worker {
     bool claimed;
     long pause_ms;
     int64_t resume_us; /* nothing is tried before */
+    bool fenced;       /* ... unless the group gives a new assignment before */
     char complaint[512];
     int64_t checked_us, hinted_us;
     struct figures figures;
@@ -47,9 +48,13 @@ struct worker {
 
 struct worker *worker_new(const struct worker_settings *settings, struct err *err)
 {
+    if (settings->deployment.partitions > PARTITIONS_MAX) {
+        err_set(err, ERR_FATAL, "partitions: at most %d", PARTITIONS_MAX);
+        return NULL;
+    }
     struct worker *worker = xcalloc(1, sizeof *worker);
     worker->settings = *settings;
-    worker->partitions = (int)settings->deployment.partitions;
+    worker->partitions = (int)settings->deployment.partitions; /* at most PARTITIONS_MAX */
     worker->decoder = event_decoder_new();
     worker->deltas = deltas_new();
     worker->figures.since_us = clock_monotonic_us();
@@ -79,7 +84,6 @@ void worker_free(struct worker *worker)
 {
     if (!worker)
         return;
-    figures_log(&worker->figures, worker->store);
     worker_forget(worker);
     consumer_close(worker->consumer);
     speed_store_free(worker->store);
@@ -110,9 +114,9 @@ static int worker_wait(struct worker *worker, long ms, struct err *err)
  */
 static void worker_pause(struct worker *worker, const struct err *why)
 {
-    bool fenced = speed_store_was_fenced(worker->store);
+    worker->fenced = speed_store_was_fenced(worker->store);
     worker->pause_ms = worker->pause_ms * 2 < PAUSE_MS ? PAUSE_MS : worker->pause_ms * 2;
-    if (fenced && worker->pause_ms < PAUSE_FENCED_MS)
+    if (worker->fenced && worker->pause_ms < PAUSE_FENCED_MS)
         worker->pause_ms = PAUSE_FENCED_MS;
     if (worker->pause_ms > PAUSE_MAX_MS)
         worker->pause_ms = PAUSE_MAX_MS;
@@ -355,10 +359,17 @@ static void worker_report(struct worker *worker)
     figures_log(&worker->figures, worker->store);
 }
 
+static bool worker_pauses(const struct worker *worker)
+{
+    if (clock_monotonic_us() >= worker->resume_us)
+        return false;
+    return !worker->fenced || consumer_assignment(worker->consumer)->changes == worker->changes;
+}
+
 int worker_turn(struct worker *worker, struct err *err)
 {
     int failed;
-    if (clock_monotonic_us() < worker->resume_us)
+    if (worker_pauses(worker))
         failed = worker_wait(worker, IDLE_MS, err);
     else if (!worker->consumer)
         failed = worker_join(worker, err);
@@ -386,5 +397,6 @@ int worker_finish(struct worker *worker, struct err *err)
         return -1;
     if (worker->claimed)
         consumer_hint(worker->consumer, worker->next);
+    worker_report(worker);
     return 0;
 }
