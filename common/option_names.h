@@ -32,6 +32,7 @@ static const char *const option_names[] = {
     "STORE_TITLES",
     "TITLES",
     "TO",
+    "FROM",
     "UNTIL",
     "URL",
     "USERS",
