@@ -84,7 +84,7 @@ static const char *allowed_values(const struct option_row *row, char into[ALLOWE
         break;
     case OPTION_FLAG: snprintf(into, ALLOWED_BYTES, "0 or 1"); break;
     case OPTION_CHOICE: snprintf(into, ALLOWED_BYTES, "one of %s", row->choices); break;
-    case OPTION_TEXT: snprintf(into, ALLOWED_BYTES, "a text that is not empty"); break;
+    case OPTION_TEXT: snprintf(into, ALLOWED_BYTES, "allowed: it must not be empty"); break;
     }
     return into;
 }
@@ -136,7 +136,7 @@ static bool parse_int(const char *text, int64_t min, int64_t max, int64_t *value
 static bool is_choice(const char *choices, const char *text)
 {
     size_t n = strlen(text);
-    for (const char *c = choices; n && c; c = strchr(c, '|')) {
+    for (const char *c = choices; n && !strchr(text, '|') && c; c = strchr(c, '|')) {
         c += *c == '|';
         if (strncmp(c, text, n) == 0 && (c[n] == '|' || c[n] == 0))
             return true;

@@ -99,10 +99,10 @@ static int plan(struct generate *g, struct session *s, enum event_type type)
     return NONE;
 }
 
-/* One visitor in a thousand asks to be forgotten. */
+/* Three visits in a thousand end with the wish to be forgotten. */
 static void session_end(struct generate *g, struct session *s)
 {
-    if (happens(g, 1000))
+    if (happens(g, 3000))
         s->planned = EVENT_FORGET;
     else
         s->user = NOBODY;

@@ -123,8 +123,8 @@ static int open_sink(struct sink *sink, struct err *err)
     return result;
 }
 
-/* Feeds and reports. Exit code. */
-static int run(const struct source *source)
+/* Feeds, reports, sets `sent`. Exit code. */
+static int run(const struct source *source, int64_t *sent)
 {
     struct err err;
     struct sink sink;
@@ -134,6 +134,7 @@ static int run(const struct source *source)
     struct feed_settings settings = {set.rate, set.limit};
     int code = feed_run(source, &sink, &settings, &elapsed_us, &err) ? failed(&err) : 0;
     feed_report(sink.figures, elapsed_us, stdout);
+    *sent = sink.figures->sent;
     sink.close(sink.self);
     return code;
 }
@@ -148,6 +149,17 @@ static int keep_titles(struct titles *titles)
     return 0;
 }
 
+/* Every row is sent or refused; one that was read when a stop or a failure came is named, too. */
+static void report_rows(int64_t rows, int64_t sent, const struct refusals *refusals)
+{
+    printf("rows     %" PRId64 " = %" PRId64 " sent + %" PRId64 " refused", rows, sent,
+           refusals->total);
+    if (rows != sent + refusals->total)
+        printf(" + %" PRId64 " not sent", rows - sent - refusals->total);
+    printf("\n");
+    refusals_print(refusals, stdout);
+}
+
 static int replay(const char *path)
 {
     struct err err;
@@ -157,11 +169,10 @@ static int replay(const char *path)
     struct titles *titles = titles_new();
     struct replay *r = replay_new(in, titles, set.keep_bad);
     struct source source = replay_source(r);
-    int code = run(&source);
+    int64_t sent = 0;
+    int code = run(&source, &sent);
     const struct refusals *refusals = replay_refusals(r);
-    printf("rows     %" PRId64 " = %" PRId64 " sent + %" PRId64 " refused\n", replay_rows(r),
-           replay_rows(r) - refusals->total, refusals->total);
-    refusals_print(refusals, stdout);
+    report_rows(replay_rows(r), sent, refusals);
     if (replay_rows(r) > 0 && refusals->total == replay_rows(r))
         code = EXIT_FAILED;
     if (keep_titles(titles))
@@ -195,7 +206,8 @@ static int generate(void)
         s.start_us -= s.events <= s.start_us / STEP_US ? s.events * STEP_US : s.start_us;
     struct generate *g = generate_new(&s);
     struct source source = generate_source(g);
-    int code = run(&source);
+    int64_t sent = 0;
+    int code = run(&source, &sent);
     struct titles *titles = titles_new();
     if (*set.titles || set.store_titles)
         generate_titles(&s, titles);

@@ -76,6 +76,8 @@ static bool take_row(struct replay *r, const struct csv_record *row, struct reco
                 titles_add(r->titles, item, title);
             return true;
         }
+        if (!*why.field) /* the JSON around the row's texts is ours */
+            why = (struct event_error){"row", "is not UTF-8"};
     }
     refusals_add(&r->refusals, why, row->line);
     return false;
