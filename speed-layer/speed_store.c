@@ -86,7 +86,7 @@ static struct server *server_of(struct speed_store *store, int partition)
 /* What is known of rows belongs to the connection: the server may come back with others. */
 void speed_store_disconnect(struct speed_store *store)
 {
-    for (int s = 0; s < store->servers.n; s++) {
+    for (int s = 0; store && s < store->servers.n; s++) {
         struct server *server = &store->server[s];
         redisFree(server->redis);
         server->redis = NULL;

@@ -168,7 +168,6 @@ static int worker_join(struct worker *worker, struct err *err)
     if (!worker->consumer)
         return -1;
     worker_forget(worker);
-    worker_goes_on(worker);
     return 0;
 }
 
@@ -305,11 +304,7 @@ static int worker_fold_and_apply(struct worker *worker, struct err *err)
     for (size_t i = 0; i < n; i++)
         if (worker_apply(worker, batch[i], err))
             return -1;
-    if (speed_store_settle(worker->store, n == 0, err))
-        return -1;
-    if (n)
-        worker_goes_on(worker);
-    return 0;
+    return speed_store_settle(worker->store, n == 0, err);
 }
 
 static int worker_look_after(struct worker *worker, struct err *err)
@@ -320,6 +315,7 @@ static int worker_look_after(struct worker *worker, struct err *err)
         worker->checked_us = now_us;
         if (speed_store_check(worker->store, batch, worker_batches(worker, batch, false), err))
             return -1;
+        worker_goes_on(worker);
     }
     if (now_us - worker->hinted_us >= HINT_US) {
         worker->hinted_us = now_us;
