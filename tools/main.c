@@ -35,7 +35,7 @@ static struct {
     const char *from, *until;
 } set;
 
-static const struct option_row rows[] = {
+static const struct option_row option_table[] = {
     {"to", OPTION_CHOICE, "kafka", "", "Where the events go.", &set.to, 0, 0, "kafka|http", false},
     {"kafka", OPTION_TEXT, "127.0.0.1:9092", "host:port,...", "Kafka's bootstrap servers.",
      &set.kafka, 0, 0, NULL, false},
@@ -227,7 +227,8 @@ static int dump_topic(void)
 
 int main(int argc, char **argv)
 {
-    int first = options_read(&usage, rows, sizeof rows / sizeof *rows, argc, argv);
+    int first =
+        options_read(&usage, option_table, sizeof option_table / sizeof *option_table, argc, argv);
     const char *command = first < argc ? argv[first] : "";
     int operands = argc - first;
     if (set.store_titles && !*set.postgres)
