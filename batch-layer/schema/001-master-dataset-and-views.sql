@@ -101,6 +101,13 @@ CREATE TABLE staged_state (
     state      bytea NOT NULL,         -- views/user_state.h; empty: forgotten
     PRIMARY KEY (n, partition, "user")
 );
+-- `forget` events that the run accepted (a duplicate changes nothing), for the replacement of ids when it publishes.
+CREATE TABLE staged_forget (
+    n          int8 NOT NULL,
+    partition  int2 NOT NULL,
+    "offset"   int8 NOT NULL,
+    "user"     text NOT NULL
+);
 
 -- The batch view. One row a group; a group that has become empty keeps its row with no counters, so that readers learn of it.
 CREATE TABLE view_row (
