@@ -58,7 +58,8 @@ int main(int argc, char **argv)
             break;
         struct event event;
         struct event_error why;
-        if (event_decode(decoder, (struct text){at, (size_t)(end - at)}, EVENT_NEEDS_ALL, &event, &why))
+        if (event_decode(decoder, (struct text){at, (size_t)(end - at)}, EVENT_NEEDS_ALL, &event,
+                         &why))
             continue;
         if (!fold_knows(fold, event.user))
             fold_put_state(fold, event.user, (struct text){"", 0});
@@ -68,8 +69,8 @@ int main(int argc, char **argv)
     }
     micro_batch_end(fold, deltas, &tally);
     double seconds = (double)(clock_monotonic_us() - start) / 1e6;
-    printf("decode + fold  %.0f events/s  limit >= 400000  (%ld events, %ld a micro-batch, %.1f counters and %.2f rows an event, %.0f MB)\n",
-           (double)tally.events / seconds, tally.events, batch, (double)tally.counters / (double)tally.events,
+    printf("%.0f events/s, %.1f counters and %.2f rows an event, %.0f MB\n",
+           (double)tally.events / seconds, (double)tally.counters / (double)tally.events,
            (double)tally.rows / (double)tally.events,
            (double)(fold_bytes(fold) + names_bytes(names) + deltas_bytes(deltas)) / 1e6);
     event_decoder_free(decoder);

@@ -24,8 +24,9 @@ static char *command_of(const char *format, va_list args)
 {
     char *command = NULL, *whole = NULL;
     assert_true(vasprintf(&command, format, args) >= 0);
-    assert_true(asprintf(&whole, "[ ! -e '%s/env' ] || . '%s/env'; export BIN='%s' TANDEM_LOCAL='%s'; %s", folder, folder,
-                         bin, folder, command) >= 0);
+    assert_true(asprintf(&whole,
+                         "[ ! -e '%s/env' ] || . '%s/env'; export BIN='%s' TANDEM_LOCAL='%s'; %s",
+                         folder, folder, bin, folder, command) >= 0);
     free(command);
     return whole;
 }
@@ -128,16 +129,18 @@ static int free_port_base(void)
 void deployment_up(struct deployment_settings settings)
 {
     snprintf(bin, sizeof bin, "%s", getenv("TANDEM_BIN") ? getenv("TANDEM_BIN") : "build/bin");
-    snprintf(folder, sizeof folder, "%s/tandem-test-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/var/tmp");
+    snprintf(folder, sizeof folder, "%s/tandem-test-XXXXXX",
+             getenv("TMPDIR") ? getenv("TMPDIR") : "/var/tmp");
     if (!mkdtemp(folder)) {
         perror(folder);
         exit(1);
     }
     int base = free_port_base();
-    int code = run("TANDEM_PORT_BASE=%d TANDEM_REDIS_SERVERS=%d TANDEM_PARTITIONS=%d deploy/local/stack up >'%s/up.log' 2>&1 "
-                   "|| { cat '%s/up.log'; false; }",
-                   base, settings.redis_servers ? settings.redis_servers : 1, settings.partitions ? settings.partitions : 4,
-                   folder, folder);
+    int code = run(
+        "TANDEM_PORT_BASE=%d TANDEM_REDIS_SERVERS=%d TANDEM_PARTITIONS=%d deploy/local/stack up >'%s/up.log' 2>&1 "
+        "|| { cat '%s/up.log'; false; }",
+        base, settings.redis_servers ? settings.redis_servers : 1,
+        settings.partitions ? settings.partitions : 4, folder, folder);
     if (code || run("$BIN/tandem-batch setup 2>&1")) {
         fprintf(stderr, "the private servers did not start; see %s/log\n", folder);
         deployment_down(false);
@@ -146,7 +149,8 @@ void deployment_up(struct deployment_settings settings)
     start_program("serve", "tandem-serve");
     start_program("archive", "tandem-batch archive");
     start_program("speed-1", "tandem-speed");
-    wait_until(30, "curl -fsS -o '%s/ready' http://$TANDEM_LISTEN/readyz 2>'%s/ready.err'", folder, folder);
+    wait_until(30, "curl -fsS -o '%s/ready' http://$TANDEM_LISTEN/readyz 2>'%s/ready.err'", folder,
+               folder);
 }
 
 void deployment_down(bool passed)
@@ -160,7 +164,8 @@ void deployment_down(bool passed)
 
 void start_program(const char *name, const char *command)
 {
-    must_exit(0, "deploy/local/stack spawn %s -- $BIN/%s >>'%s/up.log' 2>&1", name, command, folder);
+    must_exit(0, "deploy/local/stack spawn %s -- $BIN/%s >>'%s/up.log' 2>&1", name, command,
+              folder);
 }
 
 void kill_program(const char *name)
@@ -187,15 +192,18 @@ void start_server(const char *name)
 
 void feed(int events, int seed, const char *more_options)
 {
-    must_exit(0, "$BIN/tandem-feed generate --events %d --seed %d --users 200 --items 100 %s 2>>'%s/feed.log'", events, seed,
-              more_options ? more_options : "", folder);
+    must_exit(
+        0,
+        "$BIN/tandem-feed generate --events %d --seed %d --users 200 --items 100 %s 2>>'%s/feed.log'",
+        events, seed, more_options ? more_options : "", folder);
 }
 
 void post_event(int status, const char *json)
 {
-    char *code = output_of("curl -sS -o '%s/answer' -w '%%{http_code}' -H 'Content-Type: application/json' "
-                           "--data-binary '%s' http://$TANDEM_LISTEN/v1/events",
-                           folder, json);
+    char *code =
+        output_of("curl -sS -o '%s/answer' -w '%%{http_code}' -H 'Content-Type: application/json' "
+                  "--data-binary '%s' http://$TANDEM_LISTEN/v1/events",
+                  folder, json);
     if (atoi(code) != status)
         run("cat '%s/answer' >&2", folder);
     assert_int_equal(atoi(code), status);
@@ -204,10 +212,11 @@ void post_event(int status, const char *json)
 
 json_t *answer_of(const char *path, const char *body)
 {
-    char *text = body ? output_of("curl -fsS -H 'Content-Type: application/json' --data-binary '%s' "
-                                  "'http://'$TANDEM_LISTEN'%s'",
-                                  body, path)
-                      : output_of("curl -fsS 'http://'$TANDEM_LISTEN'%s'", path);
+    char *text = body
+                     ? output_of("curl -fsS -H 'Content-Type: application/json' --data-binary '%s' "
+                                 "'http://'$TANDEM_LISTEN'%s'",
+                                 body, path)
+                     : output_of("curl -fsS 'http://'$TANDEM_LISTEN'%s'", path);
     json_error_t why;
     json_t *json = json_loads(text, 0, &why);
     if (!json)
@@ -222,7 +231,8 @@ int64_t number_in(const json_t *json, const char *path)
     char names[256], *rest = names, *name;
     snprintf(names, sizeof names, "%s", path);
     while ((name = strsep(&rest, "/"))) {
-        json = json_is_array(json) ? json_array_get(json, (size_t)atoi(name)) : json_object_get(json, name);
+        json = json_is_array(json) ? json_array_get(json, (size_t)atoi(name))
+                                   : json_object_get(json, name);
         if (!json)
             fprintf(stderr, "no %s in the answer\n", path);
         assert_non_null(json);
@@ -238,7 +248,8 @@ int64_t counter(const char *view, const char *group, const char *member)
     json_t *answer = answer_of(path, NULL), *entry;
     size_t i;
     int64_t value = 0;
-    json_array_foreach(json_object_get(answer, "counters"), i, entry) {
+    json_array_foreach(json_object_get(answer, "counters"), i, entry)
+    {
         if (strcmp(json_string_value(json_object_get(entry, "member")), member) == 0)
             value = json_integer_value(json_object_get(entry, "value"));
     }
@@ -280,7 +291,8 @@ static bool all_zero(const json_t *status, const char *name)
     json_t *vector = json_object_get(status, name), *element;
     size_t i;
     assert_true(json_is_array(vector));
-    json_array_foreach(vector, i, element) {
+    json_array_foreach(vector, i, element)
+    {
         if (json_integer_value(element) != 0)
             return false;
     }
@@ -294,7 +306,8 @@ static bool caught_up(void)
     json_t *ends = json_object_get(status, "log_end"), *end;
     int64_t sum = 0;
     size_t i;
-    json_array_foreach(ends, i, end) {
+    json_array_foreach(ends, i, end)
+    {
         sum += json_integer_value(end);
     }
     json_decref(status);
@@ -315,6 +328,8 @@ void wait_caught_up(void)
 void must_be_exact(void)
 {
     wait_caught_up();
-    must_exit(0, "$BIN/tandem-batch audit >'%s/audit.log' 2>&1 || { code=$?; cat '%s/audit.log' >&2; exit $code; }", folder,
-              folder);
+    must_exit(
+        0,
+        "$BIN/tandem-batch audit >'%s/audit.log' 2>&1 || { code=$?; cat '%s/audit.log' >&2; exit $code; }",
+        folder, folder);
 }

@@ -21,8 +21,9 @@ static int up(void **state)
 
 static void feed_in_background(int events, int rate, int seed)
 {
-    must_exit(0, "$BIN/tandem-feed generate --events %d --rate %d --seed %d --users 200 --items 100 "
-                 ">$TANDEM_LOCAL/background.log 2>&1 & echo $! >$TANDEM_LOCAL/background.pid",
+    must_exit(0,
+              "$BIN/tandem-feed generate --events %d --rate %d --seed %d --users 200 --items 100 "
+              ">$TANDEM_LOCAL/background.log 2>&1 & echo $! >$TANDEM_LOCAL/background.pid",
               events, rate, seed);
 }
 
@@ -35,7 +36,9 @@ static void two_redis_servers_share_the_partitions(void **state)
 {
     (void)state;
     must_be_exact();
-    must_exit(0, "for r in $(echo $TANDEM_REDIS | tr , ' '); do redis-cli -u redis://$r dbsize | grep -vqx 0 || exit 1; done");
+    must_exit(
+        0,
+        "for r in $(echo $TANDEM_REDIS | tr , ' '); do redis-cli -u redis://$r dbsize | grep -vqx 0 || exit 1; done");
 }
 
 static void a_redis_that_lost_everything_is_filled_again(void **state)
@@ -54,7 +57,9 @@ static void a_flush_under_living_connections_is_noticed(void **state)
     (void)state;
     feed_in_background(3000, 1000, 11);
     for (int i = 0; i < 3; i++)
-        must_exit(0, "sleep 0.5; for r in $(echo $TANDEM_REDIS | tr , ' '); do redis-cli -u redis://$r flushall; done >>$TANDEM_LOCAL/up.log");
+        must_exit(
+            0,
+            "sleep 0.5; for r in $(echo $TANDEM_REDIS | tr , ' '); do redis-cli -u redis://$r flushall; done >>$TANDEM_LOCAL/up.log");
     feed_has_ended();
     must_be_exact();
 }
@@ -65,7 +70,8 @@ static void a_redis_that_is_away_means_degraded_but_exact_answers(void **state)
     wait_caught_up();
     kill_server("redis-0");
     kill_server("redis-1");
-    wait_until(20, "curl -fsS http://$TANDEM_LISTEN/v1/views/users/all | grep -q '\"degraded\":true'");
+    wait_until(20,
+               "curl -fsS http://$TANDEM_LISTEN/v1/views/users/all | grep -q '\"degraded\":true'");
     json_t *answer = answer_of("/v1/views/users/all", NULL);
     assert_true(json_equal(json_object_get(answer, "as_of"), json_object_get(answer, "boundary")));
     json_decref(answer);
@@ -136,7 +142,9 @@ static void another_deployments_redis_is_refused(void **state)
     (void)state;
     wait_caught_up();
     stop_program("speed-1");
-    must_exit(0, "redis-cli -u redis://${TANDEM_REDIS%%%%,*} hset tandem deployment ffffffffffffffffffffffffffffffff >>$TANDEM_LOCAL/up.log");
+    must_exit(
+        0,
+        "redis-cli -u redis://${TANDEM_REDIS%%%%,*} hset tandem deployment ffffffffffffffffffffffffffffffff >>$TANDEM_LOCAL/up.log");
     must_exit(1, "timeout 30 $BIN/tandem-speed 2>$TANDEM_LOCAL/foreign.log");
     must_exit(0, "grep -qi deployment $TANDEM_LOCAL/foreign.log");
     must_exit(0, "redis-cli -u redis://${TANDEM_REDIS%%%%,*} flushall >>$TANDEM_LOCAL/up.log");

@@ -23,8 +23,9 @@ static void events_before_during_and_after_a_run_are_counted_exactly(void **stat
     (void)state;
     feed(5000, 1, "--bad-share 0.01 --duplicate-share 0.02");
     must_be_exact();
-    must_exit(0, "$BIN/tandem-feed generate --events 6000 --rate 3000 --seed 2 --users 200 --items 100 & "
-                 "$BIN/tandem-batch run; code=$?; wait; exit $code");
+    must_exit(
+        0, "$BIN/tandem-feed generate --events 6000 --rate 3000 --seed 2 --users 200 --items 100 & "
+           "$BIN/tandem-batch run; code=$?; wait; exit $code");
     must_be_exact();
     feed(2000, 3, NULL);
     must_be_exact();
@@ -37,7 +38,8 @@ static void events_before_during_and_after_a_run_are_counted_exactly(void **stat
 static void a_retried_event_counts_once(void **state)
 {
     (void)state;
-    const char *event = "{\"event_id\":\"retry-1\",\"type\":\"view\",\"user\":\"retrier\",\"item\":\"only-this\",\"ts\":1700000000000}";
+    const char *event =
+        "{\"event_id\":\"retry-1\",\"type\":\"view\",\"user\":\"retrier\",\"item\":\"only-this\",\"ts\":1700000000000}";
     post_event(202, event);
     post_event(202, event);
     wait_caught_up();
@@ -49,8 +51,10 @@ static void a_bad_record_is_kept_and_counted_by_nobody(void **state)
 {
     (void)state;
     int64_t before = sql_number("SELECT count(*) FROM bad_events");
-    must_exit(0, "printf '%%s\\n' garbage '{\"type\":\"view\"}' '{\"event_id\":\"b\",\"type\":\"view\",\"user\":\"u\",\"item\":\"i\",\"ts\":1.0}'"
-                 " | $BIN/tandem-feed replay - --keep-bad");
+    must_exit(
+        0,
+        "printf '%%s\\n' garbage '{\"type\":\"view\"}' '{\"event_id\":\"b\",\"type\":\"view\",\"user\":\"u\",\"item\":\"i\",\"ts\":1.0}'"
+        " | $BIN/tandem-feed replay - --keep-bad");
     must_be_exact();
     assert_int_equal(sql_number("SELECT count(*) FROM bad_events") - before, 3);
     assert_int_equal(sql_number("SELECT count(*) FROM bad_events WHERE reason = ''"), 0);
@@ -61,7 +65,9 @@ static void a_refused_batch_stores_nothing(void **state)
     (void)state;
     wait_caught_up();
     int64_t before = sql_number("SELECT sum(\\\"offset\\\") FROM archive_offset");
-    post_event(422, "[{\"type\":\"view\",\"user\":\"u\",\"item\":\"i\"},{\"type\":\"view\",\"user\":\"u\"}]");
+    post_event(
+        422,
+        "[{\"type\":\"view\",\"user\":\"u\",\"item\":\"i\"},{\"type\":\"view\",\"user\":\"u\"}]");
     wait_caught_up();
     assert_int_equal(sql_number("SELECT sum(\\\"offset\\\") FROM archive_offset"), before);
 }
@@ -69,7 +75,9 @@ static void a_refused_batch_stores_nothing(void **state)
 static void a_forgotten_user_is_gone_from_views_and_master_dataset(void **state)
 {
     (void)state;
-    post_event(202, "[{\"type\":\"view\",\"user\":\"leaver\",\"item\":\"leave-a\"},{\"type\":\"view\",\"user\":\"leaver\",\"item\":\"leave-b\"}]");
+    post_event(
+        202,
+        "[{\"type\":\"view\",\"user\":\"leaver\",\"item\":\"leave-a\"},{\"type\":\"view\",\"user\":\"leaver\",\"item\":\"leave-b\"}]");
     wait_caught_up();
     assert_int_equal(counter("together", "leave-a", "leave-b"), 1);
     must_exit(0, "$BIN/tandem-batch run");
@@ -79,7 +87,8 @@ static void a_forgotten_user_is_gone_from_views_and_master_dataset(void **state)
     must_exit(0, "$BIN/tandem-batch run");
     assert_int_equal(counter("together", "leave-a", "leave-b"), 0);
     assert_int_equal(sql_number("SELECT count(*) FROM events WHERE \\\"user\\\" = 'leaver'"), 0);
-    assert_int_equal(sql_number("SELECT count(*) FROM user_state WHERE \\\"user\\\" = 'leaver'"), 0);
+    assert_int_equal(sql_number("SELECT count(*) FROM user_state WHERE \\\"user\\\" = 'leaver'"),
+                     0);
     post_event(202, "{\"type\":\"view\",\"user\":\"leaver\",\"item\":\"leave-b\"}");
     must_be_exact();
     assert_int_equal(counter("item_users", "all", "leave-b"), 1);
@@ -106,11 +115,17 @@ static void a_second_run_at_the_same_time_refuses(void **state)
 {
     (void)state;
     stop_program("archive"); /* so that the first run waits for its barrier */
-    must_exit(0, "$BIN/tandem-batch run >$TANDEM_LOCAL/first-run.log 2>&1 & echo $! >$TANDEM_LOCAL/first-run.pid");
-    wait_until(20, "[ \"$(psql -XAtq \"$TANDEM_POSTGRES\" -c \"SELECT count(*) FROM run WHERE published_at IS NULL\")\" = 1 ]");
+    must_exit(
+        0,
+        "$BIN/tandem-batch run >$TANDEM_LOCAL/first-run.log 2>&1 & echo $! >$TANDEM_LOCAL/first-run.pid");
+    wait_until(
+        20,
+        "[ \"$(psql -XAtq \"$TANDEM_POSTGRES\" -c \"SELECT count(*) FROM run WHERE published_at IS NULL\")\" = 1 ]");
     must_exit(3, "$BIN/tandem-batch run");
     start_program("archive", "tandem-batch archive");
-    wait_until(30, "[ \"$(psql -XAtq \"$TANDEM_POSTGRES\" -c \"SELECT count(*) FROM run WHERE finished_at IS NULL\")\" = 0 ]");
+    wait_until(
+        30,
+        "[ \"$(psql -XAtq \"$TANDEM_POSTGRES\" -c \"SELECT count(*) FROM run WHERE finished_at IS NULL\")\" = 0 ]");
     must_be_exact();
 }
 
@@ -119,10 +134,12 @@ static void a_rebuild_from_the_first_event_changes_no_answer(void **state)
     (void)state;
     feed(1000, 300, NULL);
     wait_caught_up();
-    char *before = output_of("curl -fsS http://$TANDEM_LISTEN/v1/views/item_users/all?n=100000 | sed 's/\"batch\".*//'");
+    char *before = output_of(
+        "curl -fsS http://$TANDEM_LISTEN/v1/views/item_users/all?n=100000 | sed 's/\"batch\".*//'");
     must_exit(0, "$BIN/tandem-batch rebuild");
     wait_caught_up();
-    char *after = output_of("curl -fsS http://$TANDEM_LISTEN/v1/views/item_users/all?n=100000 | sed 's/\"batch\".*//'");
+    char *after = output_of(
+        "curl -fsS http://$TANDEM_LISTEN/v1/views/item_users/all?n=100000 | sed 's/\"batch\".*//'");
     assert_string_equal(before, after);
     assert_true(strlen(before) > 100);
     free(before);
@@ -135,8 +152,9 @@ static void the_audit_finds_a_counter_that_is_wrong(void **state)
     (void)state;
     wait_caught_up();
     must_exit(0, "$BIN/tandem-batch run");
-    must_exit(0, "psql -XAtq -v ON_ERROR_STOP=1 \"$TANDEM_POSTGRES\" -c \"UPDATE view_row SET counters = "
-                 "'\\\\x0378797a02'::bytea WHERE view = 'users'\""); /* a member xyz with the value 1 */
+    must_exit(
+        0, "psql -XAtq -v ON_ERROR_STOP=1 \"$TANDEM_POSTGRES\" -c \"UPDATE view_row SET counters = "
+           "'\\\\x0378797a02'::bytea WHERE view = 'users'\""); /* a member xyz with the value 1 */
     must_exit(4, "$BIN/tandem-batch audit");
     must_exit(0, "$BIN/tandem-batch rebuild || [ $? = 4 ]");
     must_be_exact();
@@ -145,10 +163,12 @@ static void the_audit_finds_a_counter_that_is_wrong(void **state)
 static void an_independent_recomputation_agrees(void **state)
 {
     (void)state;
-    must_exit(0, "$BIN/tandem-feed generate --events 2000 --rate 400 --seed 400 --users 200 --items 100 & "
-                 "(sleep 1; $BIN/tandem-batch run) & "
-                 "python3 tests/recompute.py check --url http://$TANDEM_LISTEN --dump-command \"$BIN/tandem-feed dump\"; "
-                 "code=$?; wait; exit $code");
+    must_exit(
+        0,
+        "$BIN/tandem-feed generate --events 2000 --rate 400 --seed 400 --users 200 --items 100 & "
+        "(sleep 1; $BIN/tandem-batch run) & "
+        "python3 tests/recompute.py check --url http://$TANDEM_LISTEN --dump-command \"$BIN/tandem-feed dump\"; "
+        "code=$?; wait; exit $code");
 }
 
 int main(void)
