@@ -33,7 +33,7 @@ static void settings_read(struct worker_settings *settings, int argc, char **arg
          .max = 100000},
         {.name = "batch_wait_ms",
          .type = OPTION_INT,
-         .initial = "1",
+         .initial = "0",
          .unit = "ms",
          .sentence = "how long a call that is not full waits for more events",
          .into = &settings->batch_wait_ms,
