@@ -26,21 +26,26 @@ struct row_ref {
 };
 
 struct reader_settings {
-    const char *redis;      /* host:port[,host:port...] */
+    const char *redis; /* host:port[,host:port...] */
     int partitions;
-    const char *deployment; /* checked in every read: another one's data is never answered from */
-    int timeout_ms;         /* a server that does not answer within it is away: degraded */
+    const char *
+        deployment; /* checked in every read: another one's data is never answered from; NULL: the batch view's */
+    int timeout_ms; /* a server that does not answer within it is away: degraded */
 };
 
-struct reader *reader_new(struct event_base *base, struct batch_store *store, const struct reader_settings *settings);
-void reader_free(struct reader *reader); /* waiting requests are answered from the batch view first */
+struct reader *reader_new(struct event_base *base, struct batch_store *store,
+                          const struct reader_settings *settings);
+void reader_free(
+    struct reader *reader); /* waiting requests are answered from the batch view first */
 
 /*
  * Asks for `n` rows and, where `user` is not empty, what the user has in `seen`. `done` is called once, later, from the
- * event loop, never from inside this call; texts are copied. `snapshot` lives for the duration of `done`.
+ * event loop, never from inside this call; texts are copied. `snapshot` lives for the duration of `done`; it is NULL when
+ * there is no batch view to answer from yet.
  */
 typedef void (*reader_done)(const struct snapshot *snapshot, void *context);
-void reader_ask(struct reader *reader, const struct row_ref *rows, size_t n, struct text user, reader_done done, void *context);
+void reader_ask(struct reader *reader, const struct row_ref *rows, size_t n, struct text user,
+                reader_done done, void *context);
 
 /* Segments and connections, for /metrics and /v1/status. */
 struct reader_figures {
@@ -54,8 +59,10 @@ void reader_figures(const struct reader *reader, struct reader_figures *figures)
 int64_t snapshot_batch(const struct snapshot *snapshot); /* N */
 int snapshot_partitions(const struct snapshot *snapshot);
 const int64_t *snapshot_boundary(const struct snapshot *snapshot); /* B_N, an offset a partition */
-const int64_t *snapshot_as_of(const struct snapshot *snapshot);    /* every event below is counted, none other */
-bool snapshot_degraded(const struct snapshot *snapshot);           /* a Redis server was away: its partitions stand at B_N */
+const int64_t *snapshot_as_of(
+    const struct snapshot *snapshot); /* every event below is counted, none other */
+bool snapshot_degraded(
+    const struct snapshot *snapshot); /* a Redis server was away: its partitions stand at B_N */
 
 /* A counter of a row: its member as a symbol of the snapshot, > 0 or < 0, never 0. */
 struct member_count {
@@ -64,9 +71,14 @@ struct member_count {
 };
 
 /* Row `row` (its place in the `rows` asked for), in no order, appended to `into` as struct member_count; returns how many. */
-size_t snapshot_row(const struct snapshot *snapshot, size_t row, enum layer layer, struct bytes *into);
+size_t snapshot_row(const struct snapshot *snapshot, size_t row, enum layer layer,
+                    struct bytes *into);
 /* One counter of it; 0 if it is not there. */
-int64_t snapshot_count(const struct snapshot *snapshot, size_t row, enum layer layer, struct text member);
+int64_t snapshot_count(const struct snapshot *snapshot, size_t row, enum layer layer,
+                       struct text member);
+/* The same by symbol, in O(1) for long rows. */
+int64_t snapshot_count_of(const struct snapshot *snapshot, size_t row, enum layer layer,
+                          uint32_t member);
 struct text snapshot_name(const struct snapshot *snapshot, uint32_t member);
 
 /* The user's `seen`, oldest first, repeats kept, as merged: symbols; returns how many (0: unknown or forgotten). */
