@@ -18,6 +18,12 @@ static const char *const option_names[] = {
     "THREADS",
     /* tandem-speed */
     /* tandem-batch */
+    "CHECK_WAIT_S",
+    "CHUNK_EVENTS",
+    "JSON",
+    "MEMORY_BYTES",
+    "RETIRE_WAIT_S",
+    "WAIT_S",
     /* tandem-feed */
     "BAD_SHARE",
     "CONNECTIONS",

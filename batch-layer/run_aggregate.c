@@ -1,0 +1,338 @@
+/*
+ * Step 3: folds the events between the boundaries, partition by partition, in chunks.
+ *
+ * A chunk is one transaction: what it adds to rows, the users' states behind it, and the partition's checkpoint, moved by
+ * compare-and-set from where the chunk began. So after a kill the checkpoint says exactly which events are in what is staged, and
+ * the states to go on from are those staged by the chunk before: first staged_state of this run, then the newest version
+ * of user_state before it. Within a process the fold keeps states from chunk to chunk, so most are never read back.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "batch-layer/copy.h"
+#include "batch-layer/master_dataset.h"
+#include "batch-layer/run_steps.h"
+#include "batch-layer/statement.h"
+#include "common/failpoint.h"
+#include "common/log.h"
+#include "common/stop.h"
+#include "views/fold.h"
+
+struct forgotten {
+    int64_t offset;
+    size_t at, n; /* the user, in aggregate.forgotten_users */
+};
+
+struct aggregate {
+    struct run *run;
+    int partition;
+    int64_t from, to; /* of the chunk */
+    bool first;       /* nothing of this partition is staged yet */
+    bool look_up;     /* a user that the fold does not know may have a state in Postgres */
+    struct names *names;
+    struct fold *fold;
+    struct deltas *deltas;
+    struct forgotten *forgotten;
+    size_t n_forgotten, forgotten_cap;
+    struct bytes forgotten_users, packed;
+    int64_t events, duplicates; /* of the chunk */
+    int64_t all_events, all_duplicates, chunks;
+};
+
+static void fold_begin(struct aggregate *a)
+{
+    a->names = names_new();
+    a->fold = fold_new(a->names);
+    a->deltas = deltas_new();
+}
+
+static void fold_end(struct aggregate *a)
+{
+    deltas_free(a->deltas);
+    fold_free(a->fold);
+    names_free(a->names);
+}
+
+static void aggregate_free(struct aggregate *a)
+{
+    fold_end(a);
+    free(a->forgotten);
+    bytes_free(&a->forgotten_users);
+    bytes_free(&a->packed);
+}
+
+/* ---- reading ---- */
+
+/* Brings the states of the chunk's users that the fold does not know. */
+static int states_bring(struct aggregate *a, struct err *err)
+{
+    enum { USER, STATE, FIELDS };
+    char sql[1024];
+    const struct run *run = a->run;
+    snprintf(sql, sizeof sql,
+             "COPY (SELECT u.\"user\", coalesce(s.state, (SELECT o.state FROM user_state o"
+             " WHERE o.partition = %d AND o.\"user\" = u.\"user\" AND o.n < %" PRId64
+             " ORDER BY o.n DESC LIMIT 1))"
+             " FROM (SELECT DISTINCT \"user\" FROM events WHERE partition = %d"
+             " AND \"offset\" >= %" PRId64 " AND \"offset\" < %" PRId64 ") u"
+             " LEFT JOIN staged_state s ON s.n = %" PRId64
+             " AND s.partition = %d AND s.\"user\" = u.\"user\") TO STDOUT (FORMAT binary)",
+             a->partition, run->rebuild ? 0 : run->n, a->partition, a->from, a->to, run->n,
+             a->partition);
+    struct copy_out rows = {0};
+    struct text field[FIELDS];
+    int more = copy_out_begin(&rows, run->db, sql, err) ? -1 : 1;
+    while (more > 0 && (more = copy_out_row(&rows, field, FIELDS, err)) > 0)
+        if (!fold_knows(a->fold, field[USER]) && fold_put_state(a->fold, field[USER], field[STATE]))
+            more = err_set(err, ERR_DATA,
+                           "partition %d: a stored user state is damaged: `tandem-batch rebuild`",
+                           a->partition);
+    copy_out_end(&rows);
+    return more;
+}
+
+static void forget_keep(struct aggregate *a, int64_t offset, struct text user)
+{
+    if (offset < a->run->before[a->partition])
+        return; /* a rebuild comes by forgets that an earlier run has replaced */
+    a->forgotten = grown(a->forgotten, &a->forgotten_cap, a->n_forgotten + 1, sizeof *a->forgotten);
+    a->forgotten[a->n_forgotten++] = (struct forgotten){offset, a->forgotten_users.n, user.n};
+    bytes_put_text(&a->forgotten_users, user);
+}
+
+static int event_take(struct aggregate *a, const struct event *event, int64_t offset,
+                      struct err *err)
+{
+    if (!fold_knows(a->fold, event->user)) {
+        if (a->look_up)
+            return err_set(err, ERR_FATAL,
+                           "partition %d offset %" PRId64 ": an event appeared below the boundary "
+                           "while it was folded: only the archive may write `events`",
+                           a->partition, offset);
+        fold_put_state(a->fold, event->user, (struct text){"", 0});
+    }
+    a->events++;
+    if (!fold_event(a->fold, event, a->deltas))
+        a->duplicates++;
+    else if (event->type == EVENT_FORGET)
+        forget_keep(a, offset, event->user);
+    return 0;
+}
+
+static int chunk_fold(struct aggregate *a, struct err *err)
+{
+    a->events = a->duplicates = 0;
+    a->n_forgotten = 0;
+    bytes_clear(&a->forgotten_users);
+    if (a->look_up && states_bring(a, err))
+        return -1;
+    struct master_rows *rows = master_rows_open(a->run->db, a->partition, a->from, a->to, err);
+    struct event event;
+    int64_t offset;
+    int more = rows ? 1 : -1;
+    while (more > 0 && (more = master_rows_next(rows, &offset, &event, err)) > 0)
+        if (event_take(a, &event, offset, err))
+            more = -1;
+    master_rows_close(rows);
+    fold_settle(a->fold, a->deltas);
+    return more;
+}
+
+/* ---- staging ---- */
+
+static int stage_rows(struct aggregate *a, struct err *err)
+{
+    struct copy_in in = {0};
+    if (copy_in_begin(&in, a->run->db,
+                      "COPY staged_row (n, view, \"group\", counters) FROM STDIN (FORMAT binary)",
+                      err))
+        return -1;
+    for (size_t r = 0; r < deltas_rows(a->deltas); r++) {
+        unsigned view;
+        uint32_t group;
+        bytes_clear(&a->packed);
+        if (deltas_row_pack(a->deltas, r, a->names, &a->packed) == 0)
+            continue;
+        if (copy_in_row(&in, 4, err)) {
+            copy_in_abandon(&in);
+            return -1;
+        }
+        deltas_row_key(a->deltas, r, &view, &group);
+        copy_in_int8(&in, a->run->n);
+        copy_in_text(&in, text_of(catalogue[view].name));
+        copy_in_text(&in, names_text(a->names, group));
+        copy_in_text(&in, bytes_text(&a->packed));
+    }
+    return copy_in_end(&in, err);
+}
+
+static int copy_states(struct aggregate *a, const char *sql, struct err *err)
+{
+    struct copy_in in = {0};
+    struct text user;
+    size_t cursor = 0;
+    if (copy_in_begin(&in, a->run->db, sql, err))
+        return -1;
+    while (fold_next_touched(a->fold, &cursor, &user, &a->packed)) {
+        if (copy_in_row(&in, 4, err)) {
+            copy_in_abandon(&in);
+            return -1;
+        }
+        copy_in_int8(&in, a->run->n);
+        copy_in_int2(&in, a->partition);
+        copy_in_text(&in, user);
+        copy_in_text(&in, bytes_text(&a->packed));
+    }
+    return copy_in_end(&in, err);
+}
+
+/* COPY cannot replace rows: only the first chunk of a partition may go straight into the table. */
+static int stage_states(struct aggregate *a, struct err *err)
+{
+    if (a->first)
+        return copy_states(
+            a, "COPY staged_state (n, partition, \"user\", state) FROM STDIN (FORMAT binary)", err);
+    if (statement_run(a->run->db, err,
+                      "CREATE TEMPORARY TABLE IF NOT EXISTS chunk_state (LIKE staged_state)"
+                      " ON COMMIT DELETE ROWS") < 0 ||
+        copy_states(
+            a, "COPY chunk_state (n, partition, \"user\", state) FROM STDIN (FORMAT binary)", err))
+        return -1;
+    return statement_run(
+               a->run->db, err,
+               "INSERT INTO staged_state SELECT * FROM chunk_state"
+               " ON CONFLICT (n, partition, \"user\") DO UPDATE SET state = excluded.state") < 0
+               ? -1
+               : 0;
+}
+
+static int stage_forgets(struct aggregate *a, struct err *err)
+{
+    struct copy_in in = {0};
+    if (a->n_forgotten == 0)
+        return 0;
+    if (copy_in_begin(
+            &in, a->run->db,
+            "COPY staged_forget (n, partition, \"offset\", \"user\") FROM STDIN (FORMAT binary)",
+            err))
+        return -1;
+    for (size_t i = 0; i < a->n_forgotten; i++) {
+        const struct forgotten *f = &a->forgotten[i];
+        if (copy_in_row(&in, 4, err)) {
+            copy_in_abandon(&in);
+            return -1;
+        }
+        copy_in_int8(&in, a->run->n);
+        copy_in_int2(&in, a->partition);
+        copy_in_int8(&in, f->offset);
+        copy_in_text(&in, (struct text){a->forgotten_users.at + f->at, f->n});
+    }
+    return copy_in_end(&in, err);
+}
+
+static int checkpoint_move(struct aggregate *a, struct err *err)
+{
+    int64_t moved =
+        statement_run(a->run->db, err,
+                      "UPDATE checkpoint SET \"offset\" = %" PRId64 " WHERE n = %" PRId64
+                      " AND partition = %d AND \"offset\" = %" PRId64,
+                      a->to, a->run->n, a->partition, a->from);
+    if (moved == 0)
+        return err_set(err, ERR_FATAL,
+                       "run %" PRId64 ": the checkpoint of partition %d is not at %" PRId64
+                       ": somebody else works on it",
+                       a->run->n, a->partition, a->from);
+    return moved < 0 ? -1 : 0;
+}
+
+static int chunk_stage(struct aggregate *a, struct err *err)
+{
+    PGconn *db = a->run->db;
+    if (statement_run(db, err, "BEGIN") < 0 || checkpoint_move(a, err) || stage_rows(a, err) ||
+        stage_states(a, err) || stage_forgets(a, err) ||
+        statement_run(db, err, "UPDATE run SET events = events + %" PRId64 " WHERE n = %" PRId64,
+                      a->events, a->run->n) < 0)
+        return -1;
+    failpoint("run:aggregate:staged");
+    return statement_run(db, err, "COMMIT") < 0 ? -1 : 0;
+}
+
+/* ---- the step ---- */
+
+/* Memory is bounded: what was thrown away is looked up again. */
+static void forget_much(struct aggregate *a)
+{
+    size_t held = fold_bytes(a->fold) + names_bytes(a->names) + deltas_bytes(a->deltas);
+    if (held <= (size_t)a->run->settings->memory_bytes)
+        return;
+    fold_end(a);
+    fold_begin(a);
+    a->look_up = true;
+}
+
+static int chunk(struct aggregate *a, struct err *err)
+{
+    if (chunk_fold(a, err) || chunk_stage(a, err))
+        return -1;
+    failpoint("run:aggregate:chunk");
+    fold_forget_touched(a->fold);
+    deltas_clear(a->deltas);
+    a->first = false;
+    a->all_events += a->events;
+    a->all_duplicates += a->duplicates;
+    a->chunks++;
+    forget_much(a);
+    return 0;
+}
+
+static int partition_aggregate(struct aggregate *a, int p, struct err *err)
+{
+    const struct run *run = a->run;
+    int64_t start = run->rebuild ? 0 : run->before[p], at;
+    if (statement_number(run->db, err, &at,
+                         "SELECT \"offset\" FROM checkpoint WHERE n = %" PRId64
+                         " AND partition = %d",
+                         run->n, p))
+        return -1;
+    a->partition = p;
+    a->first = at == start;
+    a->look_up = !a->first || (!run->rebuild && run->n > 1);
+    fold_reset(a->fold); /* states are those of one partition */
+    while (at < run->boundary[p]) {
+        int64_t left = run->boundary[p] - at, chunk_offsets = run->settings->chunk_events;
+        a->from = at;
+        a->to = at + (left < chunk_offsets ? left : chunk_offsets);
+        if (stop_asked())
+            return err_set(err, ERR_RETRY, "stopped between two chunks: the next start goes on");
+        if (chunk(a, err))
+            return -1;
+        at = a->to;
+        log_info(RUN_LOG,
+                 "aggregated n=%" PRId64 " partition=%d offset=%" PRId64 " of=%" PRId64
+                 " events=%" PRId64,
+                 run->n, p, at, run->boundary[p], a->events);
+    }
+    return 0;
+}
+
+int run_aggregate(struct run *run, struct err *err)
+{
+    struct aggregate a = {.run = run};
+    failpoint("run:aggregate:begin");
+    if (run_step_begin(run, "aggregate", err))
+        return -1;
+    fold_begin(&a);
+    int failed = 0;
+    for (int p = 0; !failed && p < run->partitions; p++)
+        failed = partition_aggregate(&a, p, err);
+    aggregate_free(&a);
+    if (failed || statement_run(run->db, err, "BEGIN") < 0 || run_move(run, "check", err) ||
+        run_step_end(run, "aggregate", a.all_events, err, "chunks %" PRId64 ", duplicates %" PRId64,
+                     a.chunks, a.all_duplicates) ||
+        statement_run(run->db, err, "COMMIT") < 0)
+        return -1;
+    failpoint("run:aggregate:done");
+    return 0;
+}

@@ -1,0 +1,153 @@
+/*
+ * Step 5: batch view n, the users' states at n and the publication, in one transaction: before it everything is as it was,
+ * after it everything is new. What is read of the old view comes over a second connection, because a connection that is in a
+ * COPY can do nothing else; nobody but the holder of the lock writes these tables, so both see the same old view.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "batch-layer/forget.h"
+#include "batch-layer/run_steps.h"
+#include "batch-layer/statement.h"
+#include "batch-layer/view_changes.h"
+#include "common/failpoint.h"
+#include "common/log.h"
+
+static int write_row(struct copy_in *in, const struct view_change *change, int64_t n,
+                     struct err *err)
+{
+    if (copy_in_row(in, 4, err))
+        return -1;
+    copy_in_text(in, change->view);
+    copy_in_text(in, change->group);
+    copy_in_int8(in, n);
+    copy_in_text(in, change->after);
+    return 0;
+}
+
+/* A group that is empty keeps its row, so that readers learn of it; one that never had counters needs none. */
+static int write_changed(struct run *run, struct view_changes *changes, struct copy_in *in,
+                         struct err *err)
+{
+    struct view_change change;
+    int more;
+    while ((more = view_changes_next(changes, &change, err)) > 0) {
+        if (!change.before.at && change.after.n == 0)
+            continue;
+        if (write_row(in, &change, run->n, err))
+            return -1;
+    }
+    return more;
+}
+
+/*
+ * The rows that will be written leave first and come back by COPY: each is then written once, where an upsert from a
+ * temporary table would write its bytes twice.
+ */
+static int clear_rows(struct run *run, struct err *err)
+{
+    if (run->rebuild)
+        return statement_run(run->db, err, "DELETE FROM view_row") < 0 ? -1 : 0;
+    return statement_run(run->db, err, "SET LOCAL enable_hashjoin = off") < 0 ||
+                   statement_run(run->db, err, "SET LOCAL enable_mergejoin = off") < 0 ||
+                   statement_run(run->db, err,
+                                 "DELETE FROM view_row v USING (SELECT DISTINCT view, \"group\""
+                                 " FROM staged_row WHERE n = %" PRId64 ") s"
+                                 " WHERE v.view = s.view AND v.\"group\" = s.\"group\"",
+                                 run->n) < 0
+               ? -1
+               : 0;
+}
+
+static int64_t publish_rows(struct run *run, PGconn *reader, struct err *err)
+{
+    struct view_changes changes;
+    struct copy_in in = {0};
+    int failed = view_changes_begin(&changes, reader, run->n,
+                                    run->rebuild ? CHANGES_OF_REBUILD : CHANGES_OF_RUN_ROWS, err);
+    if (!failed)
+        failed = clear_rows(run, err);
+    if (!failed)
+        failed = copy_in_begin(
+            &in, run->db, "COPY view_row (view, \"group\", n, counters) FROM STDIN (FORMAT binary)",
+            err);
+    if (!failed) {
+        failed = write_changed(run, &changes, &in, err);
+        if (failed)
+            copy_in_abandon(&in);
+        else
+            failed = copy_in_end(&in, err);
+    }
+    view_changes_end(&changes);
+    return failed ? -1 : in.rows;
+}
+
+/*
+ * Version n of each user that the run met. A rebuild replaces what it finds: who has a state and was not met has none any
+ * more. An empty state is written only over an older one.
+ */
+static int64_t publish_states(struct run *run, struct err *err)
+{
+    if (run->rebuild && statement_run(run->db, err,
+                                      "INSERT INTO staged_state (n, partition, \"user\", state)"
+                                      " SELECT DISTINCT %" PRId64
+                                      "::int8, partition, \"user\", ''::bytea FROM user_state"
+                                      " ON CONFLICT DO NOTHING",
+                                      run->n) < 0)
+        return -1;
+    return statement_run(
+        run->db, err,
+        "INSERT INTO user_state (partition, \"user\", n, state)"
+        " SELECT partition, \"user\", n, state FROM staged_state s WHERE n = %" PRId64
+        " AND (state <> '' OR EXISTS (SELECT FROM user_state u"
+        " WHERE u.partition = s.partition AND u.\"user\" = s.\"user\"))",
+        run->n);
+}
+
+static int publish_number(struct run *run, int64_t rows, int64_t states, int64_t forgotten,
+                          struct err *err)
+{
+    if (statement_run(run->db, err,
+                      "UPDATE publication SET n = r.n, boundary = r.boundary, published_at = now()"
+                      " FROM run r WHERE r.n = %" PRId64,
+                      run->n) < 0 ||
+        statement_run(run->db, err, "UPDATE run SET published_at = now() WHERE n = %" PRId64,
+                      run->n) < 0 ||
+        run_move(run, "retire", err) ||
+        run_step_end(run, "publish", rows, err,
+                     "rows %" PRId64 ", user states %" PRId64
+                     ", events of forgotten users %" PRId64,
+                     rows, states, forgotten))
+        return -1;
+    return statement_run(run->db, err, "NOTIFY tandem_publication") < 0 ? -1 : 0;
+}
+
+static int publish(struct run *run, PGconn *reader, struct err *err)
+{
+    if (statement_run(run->db, err, "BEGIN") < 0)
+        return -1;
+    int64_t forgotten = forget_replace(run, err);
+    int64_t rows = forgotten < 0 ? -1 : publish_rows(run, reader, err);
+    failpoint("run:publish:rows");
+    int64_t states = rows < 0 ? -1 : publish_states(run, err);
+    if (states < 0 || publish_number(run, rows, states, forgotten, err))
+        return -1;
+    failpoint("run:publish:before-commit");
+    if (statement_run(run->db, err, "COMMIT") < 0)
+        return -1;
+    failpoint("run:publish:after-commit");
+    log_info(RUN_LOG, "published n=%" PRId64 " rows=%" PRId64 " user_states=%" PRId64, run->n, rows,
+             states);
+    return 0;
+}
+
+int run_publish(struct run *run, struct err *err)
+{
+    failpoint("run:publish:begin");
+    if (run_step_begin(run, "publish", err))
+        return -1;
+    PGconn *reader = database_open(run->settings->deployment.postgres, "tandem-batch", err);
+    int failed = reader ? publish(run, reader, err) : -1;
+    PQfinish(reader);
+    return failed;
+}

@@ -1,0 +1,100 @@
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "batch-layer/run_steps.h"
+#include "batch-layer/statement.h"
+
+static int record_take(struct run *run, const PGresult *result, struct err *err)
+{
+    run->n = result_number(result, 0, 0);
+    run->rebuild = strcmp(PQgetvalue(result, 0, 1), "rebuild") == 0;
+    snprintf(run->state, sizeof run->state, "%s", PQgetvalue(result, 0, 2));
+    run->drift = PQgetisnull(result, 0, 4) ? -1 : result_number(result, 0, 4);
+    if (!PQgetisnull(result, 0, 3) &&
+        vector_parse(PQgetvalue(result, 0, 3), run->boundary, PARTITIONS_MAX) != run->partitions)
+        return err_set(err, ERR_FATAL,
+                       "run %" PRId64 ": its boundary has another number of partitions", run->n);
+    return 0;
+}
+
+int run_find(struct run *run, const struct publication *publication, struct err *err)
+{
+    PGresult *result = statement_query(
+        run->db, err,
+        "SELECT n, kind, state, boundary, drift FROM run WHERE state <> 'done' ORDER BY n DESC LIMIT 1");
+    if (!result)
+        return -1;
+    run->n = 0;
+    int failed = PQntuples(result) ? record_take(run, result, err) : 0;
+    PQclear(result);
+    if (failed || !run->n)
+        return failed;
+    bool published = strcmp(run->state, "retire") == 0;
+    if (run->n != publication->n + !published)
+        return err_set(err, ERR_FATAL,
+                       "run %" PRId64 " is in state %s, but batch view %" PRId64
+                       " is published: the tables are not those of one deployment",
+                       run->n, run->state, publication->n);
+    memcpy(run->before, publication->boundary, sizeof run->before);
+    return 0;
+}
+
+int run_open(struct run *run, const struct publication *publication, struct err *err)
+{
+    run->n = publication->n + 1;
+    run->drift = -1;
+    snprintf(run->state, sizeof run->state, "barrier");
+    memcpy(run->before, publication->boundary, sizeof run->before);
+    return statement_run(run->db, err,
+                         "INSERT INTO run (n, kind, state) VALUES (%" PRId64 ", '%s', 'barrier')",
+                         run->n, run->rebuild ? "rebuild" : "run") < 0
+               ? -1
+               : 0;
+}
+
+int run_step_begin(struct run *run, const char *step, struct err *err)
+{
+    int64_t attempt;
+    if (statement_number(run->db, err, &attempt,
+                         "INSERT INTO run_step (n, step, attempt) SELECT %" PRId64
+                         ", '%s', 1 + coalesce(max(attempt), 0) FROM run_step"
+                         " WHERE n = %" PRId64 " AND step = '%s' RETURNING attempt",
+                         run->n, step, run->n, step))
+        return -1;
+    run->attempt = (int)attempt;
+    return 0;
+}
+
+int run_step_end(struct run *run, const char *step, int64_t rows, struct err *err,
+                 const char *detail, ...)
+{
+    char text[512], n[24], attempt[16], n_rows[24];
+    va_list args;
+    va_start(args, detail);
+    vsnprintf(text, sizeof text, detail, args);
+    va_end(args);
+    snprintf(n, sizeof n, "%" PRId64, run->n);
+    snprintf(attempt, sizeof attempt, "%d", run->attempt);
+    snprintf(n_rows, sizeof n_rows, "%" PRId64, rows);
+    return database_run(
+        run->db, err,
+        "UPDATE run_step SET finished_at = clock_timestamp(), rows = $4, detail = $5"
+        " WHERE n = $1 AND step = $2 AND attempt = $3",
+        5, (const char *[]){n, step, attempt, n_rows, text});
+}
+
+int run_move(struct run *run, const char *to, struct err *err)
+{
+    int64_t moved = statement_run(
+        run->db, err, "UPDATE run SET state = '%s' WHERE n = %" PRId64 " AND state = '%s'", to,
+        run->n, run->state);
+    if (moved == 0)
+        return err_set(err, ERR_FATAL,
+                       "run %" PRId64 " is no longer in state %s: somebody else works on it",
+                       run->n, run->state);
+    if (moved > 0)
+        snprintf(run->state, sizeof run->state, "%s", to);
+    return moved > 0 ? 0 : -1;
+}

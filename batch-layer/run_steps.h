@@ -1,0 +1,59 @@
+/*
+ * run_steps: what the steps of a run share. Each step is a file run_<step>.c with one function: it does what the run's state
+ * says, in transactions that move the state, and may be called again after a crash at any point.
+ */
+#ifndef TANDEM_BATCH_RUN_STEPS_H
+#define TANDEM_BATCH_RUN_STEPS_H
+
+#include "common/options.h"
+#include "handover/database.h"
+#include "handover/speed_view.h"
+
+#define RUN_LOG "run"
+
+struct run_settings {
+    struct deployment_options deployment;
+    int64_t chunk_events;  /* aggregated in one transaction */
+    int64_t memory_bytes;  /* states and names kept between chunks */
+    int64_t wait_s;        /* for the archive, for Kafka */
+    int64_t check_wait_s;  /* for the speed layer */
+    int64_t retire_wait_s; /* for serving instances, for Redis */
+    struct speed_servers servers;
+};
+
+struct run {
+    const struct run_settings *settings;
+    PGconn *db; /* holds the lock: when it is lost, so is the right to go on */
+    char deployment[DEPLOYMENT_BYTES + 1];
+    int partitions;
+    int64_t n;
+    bool rebuild;
+    char state[16];                   /* table run */
+    int64_t before[PARTITIONS_MAX];   /* B_{n-1}; not known in state retire */
+    int64_t boundary[PARTITIONS_MAX]; /* B_n, once state is behind barrier */
+    int64_t drift;                    /* -1: not compared */
+    int attempt;                      /* of the step that is under way */
+};
+
+int run_barrier(struct run *run, struct err *err);
+int run_aggregate(struct run *run, struct err *err);
+int run_check(struct run *run, struct err *err);
+int run_publish(struct run *run, struct err *err);
+int run_retire(struct run *run, struct err *err);
+
+/* ---- run_record.c: the rows that say where a run is ---- */
+
+/* Takes up the run that is open or left in retire; run->n = 0: there is none. Sets before, boundary and drift. */
+int run_find(struct run *run, const struct publication *publication, struct err *err);
+/* Opens run publication->n + 1. */
+int run_open(struct run *run, const struct publication *publication, struct err *err);
+
+/* Begins and ends a row of run_step; end belongs into the transaction that ends the step's work. */
+int run_step_begin(struct run *run, const char *step, struct err *err);
+int run_step_end(struct run *run, const char *step, int64_t rows, struct err *err,
+                 const char *detail, ...) __attribute__((format(printf, 5, 6)));
+
+/* Moves the run's state by compare-and-set: part of the transaction that ends the step. run->state follows at once. */
+int run_move(struct run *run, const char *to, struct err *err);
+
+#endif

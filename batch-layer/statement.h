@@ -1,0 +1,28 @@
+/*
+ * statement: SQL with numbers in it, in one line. Only numbers are printed into a statement; text goes as a parameter of
+ * handover/database.h.
+ */
+#ifndef TANDEM_BATCH_STATEMENT_H
+#define TANDEM_BATCH_STATEMENT_H
+
+#include <libpq-fe.h>
+#include <stdint.h>
+
+#include "common/err.h"
+
+/* Rows affected (0 for statements that have none), -1: err. */
+int64_t statement_run(PGconn *db, struct err *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Rows in text form; NULL: err; else the caller clears them. */
+PGresult *statement_query(PGconn *db, struct err *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The one number that it answers. */
+int statement_number(PGconn *db, struct err *err, int64_t *number, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* A field of a text result. */
+int64_t result_number(const PGresult *result, int row, int column);
+
+#endif
