@@ -17,6 +17,11 @@ static const char *const option_names[] = {
     "LISTEN",
     "THREADS",
     /* tandem-speed */
+    "BATCH_EVENTS",
+    "BATCH_WAIT_MS",
+    "CACHE_BYTES",
+    "GROUP",
+    "REDIS_TIMEOUT_MS",
     /* tandem-batch */
     "CHECK_WAIT_S",
     "CHUNK_EVENTS",

@@ -47,7 +47,8 @@ static int wait_for_topic(rd_kafka_t *client, const struct kafka_settings *s, st
 
 struct kafka_sink {
     rd_kafka_t *client;
-    char *topic;
+    rd_kafka_topic_t *topic;
+    const char *name; /* of the topic: the settings' */
     struct sink_figures figures;
     rd_kafka_resp_err_t first_failure;
 };
@@ -67,22 +68,20 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
 static int kafka_send(void *self, const struct record *record, struct err *err)
 {
     struct kafka_sink *k = self;
-    for (;;) {
-        rd_kafka_resp_err_t failed = rd_kafka_producev(
-            k->client, RD_KAFKA_V_TOPIC(k->topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-            RD_KAFKA_V_KEY(record->key.n ? record->key.at : NULL, record->key.n),
-            RD_KAFKA_V_VALUE((void *)record->value.at, record->value.n), RD_KAFKA_V_END);
-        if (!failed) {
-            k->figures.sent++;
-            return 0;
-        }
+    /* not producev: its macros are GNU C */
+    while (rd_kafka_produce(k->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
+                            (void *)record->value.at, record->value.n,
+                            record->key.n ? record->key.at : NULL, record->key.n, NULL)) {
+        rd_kafka_resp_err_t failed = rd_kafka_last_error();
         if (failed != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-            return err_set(err, ERR_FATAL, "produce to %s: %s", k->topic, rd_kafka_err2str(failed));
+            return err_set(err, ERR_FATAL, "produce to %s: %s", k->name, rd_kafka_err2str(failed));
         if (stop_asked())
             return err_set(err, ERR_RETRY, "produce to %s: a stop was asked while waiting for room",
-                           k->topic);
+                           k->name);
         rd_kafka_poll(k->client, POLL_MS);
     }
+    k->figures.sent++;
+    return 0;
 }
 
 static void kafka_work(void *self, int ms)
@@ -115,8 +114,8 @@ static void kafka_close(void *self)
 {
     struct kafka_sink *k = self;
     rd_kafka_purge(k->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_topic_destroy(k->topic);
     rd_kafka_destroy(k->client);
-    free(k->topic);
     free(k);
 }
 
@@ -130,15 +129,15 @@ int kafka_sink_open(const struct kafka_settings *s, struct sink *sink, struct er
     event_log_set(conf, "queue.buffering.max.messages", "200000");
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_set_opaque(conf, k);
-    k->topic = xstrdup(s->topic);
+    k->name = s->topic;
     k->client = client_new(RD_KAFKA_PRODUCER, conf, err);
     if (k->client && wait_for_topic(k->client, s, err) == 0) {
+        k->topic = rd_kafka_topic_new(k->client, s->topic, NULL);
         *sink = (struct sink){k, kafka_send, kafka_work, kafka_flush, kafka_close, &k->figures};
         return 0;
     }
     if (k->client)
         rd_kafka_destroy(k->client);
-    free(k->topic);
     free(k);
     return -1;
 }

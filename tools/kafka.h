@@ -14,7 +14,7 @@ struct kafka_settings {
 
 /*
  * An idempotent producer: a record that is acknowledged is in the log once, in the order sent; one that was not
- * acknowledged within five minutes has failed. Waits until Kafka is there; -1: err (wrong topic, or a stop was asked).
+ * acknowledged within five minutes has failed. Borrows the settings' texts until close. Waits until Kafka is there; -1: err (wrong topic, or a stop was asked).
  */
 int kafka_sink_open(const struct kafka_settings *settings, struct sink *sink, struct err *err);
 
