@@ -17,7 +17,7 @@ enum option_type {
     OPTION_CHOICE /* const char *, one of `choices`, separated by | */
 };
 
-struct option_row {
+struct option_row { // NOLINT(clang-analyzer-optin.performance.Padding): in reading order
     const char *
         name; /* lower case with _, as in "listen": TANDEM_LISTEN, --listen; "_" is "-" in the flag */
     enum option_type type;

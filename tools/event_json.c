@@ -3,11 +3,12 @@
 static void put_escaped(struct bytes *into, struct text t)
 {
     static const char digits[] = "0123456789abcdef";
+    static const char escape[4] = {'\\', 'u', '0', '0'};
     char *to = bytes_room(into, 6 * t.n);
     for (size_t i = 0; i < t.n; i++) {
         unsigned char c = (unsigned char)t.at[i];
         if (c < 0x20) {
-            memcpy(to, "\\u00", 4);
+            memcpy(to, escape, sizeof escape);
             to[4] = digits[c >> 4];
             to[5] = digits[c & 15];
             to += 6;

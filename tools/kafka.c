@@ -233,7 +233,14 @@ static int read_all(struct reading *r, int (*each)(void *, const struct log_reco
     return 0;
 }
 
-int kafka_read(const struct kafka_settings *s, const int64_t *from, int64_t *until,
+static int64_t *copy_of(const int64_t *vector, int n)
+{
+    int64_t *copy = xcalloc((size_t)n, sizeof *copy);
+    memcpy(copy, vector, (size_t)n * sizeof *copy);
+    return copy;
+}
+
+int kafka_read(const struct kafka_settings *s, const int64_t *from, const int64_t *until,
                int (*each)(void *, const struct log_record *), void *context, struct err *err)
 {
     rd_kafka_conf_t *conf = event_log_conf(s->bootstrap, "tandem-feed");
@@ -242,17 +249,18 @@ int kafka_read(const struct kafka_settings *s, const int64_t *from, int64_t *unt
     event_log_set(conf, "enable.auto.commit", "false");
     event_log_set(conf, "auto.offset.reset", "error");
     event_log_set(conf, "enable.partition.eof", "true");
-    struct reading r = {.settings = s, .until = until};
+    struct reading r = {.settings = s};
     r.client = client_new(RD_KAFKA_CONSUMER, conf, err);
     if (!r.client)
         return -1;
     rd_kafka_poll_set_consumer(r.client);
-    r.next = xcalloc((size_t)s->partitions, sizeof *r.next);
-    memcpy(r.next, from, (size_t)s->partitions * sizeof *r.next);
+    r.next = copy_of(from, s->partitions);
+    r.until = copy_of(until, s->partitions);
     int failed = wait_for_topic(r.client, s, err) || find_ends(&r, err) || assign(&r, err) ||
                  read_all(&r, each, context, err);
     rd_kafka_consumer_close(r.client);
     rd_kafka_destroy(r.client);
     free(r.next);
+    free(r.until);
     return failed ? -1 : 0;
 }

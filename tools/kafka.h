@@ -28,9 +28,9 @@ struct log_record {
 
 /*
  * Calls `each` for every record from `from[p]` up to below `until[p]`; of each partition in order. An until of -1 is
- * replaced by the end of that partition at the time of the call. `each` returns -1 to end early.
+ * the end of that partition at the time of the call. `each` returns -1 to end early.
  */
-int kafka_read(const struct kafka_settings *settings, const int64_t *from, int64_t *until,
+int kafka_read(const struct kafka_settings *settings, const int64_t *from, const int64_t *until,
                int (*each)(void *context, const struct log_record *record), void *context,
                struct err *err);
 

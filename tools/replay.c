@@ -17,7 +17,7 @@ struct replay {
     bool keep_bad;
     struct event_decoder *decoder;
     struct bytes text; /* the record's JSON */
-    int64_t rows, lines;
+    int64_t rows;
     struct refusals refusals;
 };
 
@@ -96,18 +96,28 @@ static bool take_line(struct replay *r, struct record *record)
     record->bad = true;
     if (r->keep_bad && !too_long)
         return true;
-    refusals_add(&r->refusals, why, r->lines);
+    refusals_add(&r->refusals, why, r->rows); /* here a row is a line */
     return false;
 }
 
-static int replay_next(void *self, struct record *record, struct err *err)
+static int next_of_csv(void *self, struct record *record, struct err *err)
 {
     struct replay *r = self;
     struct csv_record row;
-    while (r->csv ? csv_next(r->csv, &row) : input_line(r->in, &r->text, LINE_BYTES)) {
+    while (csv_next(r->csv, &row)) {
         r->rows++;
-        r->lines++;
-        if (r->csv ? take_row(r, &row, record) : take_line(r, record))
+        if (take_row(r, &row, record))
+            return 1;
+    }
+    return input_failed(r->in, err);
+}
+
+static int next_of_ndjson(void *self, struct record *record, struct err *err)
+{
+    struct replay *r = self;
+    while (input_line(r->in, &r->text, LINE_BYTES)) {
+        r->rows++;
+        if (take_line(r, record))
             return 1;
     }
     return input_failed(r->in, err);
@@ -121,7 +131,7 @@ static double replay_fraction(void *self)
 
 struct source replay_source(struct replay *r)
 {
-    return (struct source){r, replay_next, replay_fraction};
+    return (struct source){r, r->csv ? next_of_csv : next_of_ndjson, replay_fraction};
 }
 
 int64_t replay_rows(const struct replay *r)
