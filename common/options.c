@@ -30,7 +30,8 @@ struct options {
     const struct options_usage *usage;
     const struct option_row *rows;
     size_t n_rows;
-    const char **given; /* what a flag said, by row; NULL: nothing */
+    const char **given;   /* what a flag said, by row; NULL: nothing */
+    struct option *flags; /* getopt's table */
 };
 
 static size_t count_names(void)
@@ -295,21 +296,21 @@ static void take_flag(const struct options *o, int found, char **argv)
     o->given[found - FLAG_ROW] = optarg ? optarg : "1";
 }
 
-static int read_flags(const struct options *o, int argc, char **argv)
+static int read_flags(struct options *o, int argc, char **argv)
 {
-    struct option *flags = flag_table(o);
+    o->flags = flag_table(o);
     opterr = 0;
     optind = 0; /* glibc: begin anew */
-    for (int found; (found = getopt_long(argc, argv, ":h", flags, NULL)) != -1;)
+    for (int found; (found = getopt_long(argc, argv, ":h", o->flags, NULL)) != -1;)
         take_flag(o, found, argv);
-    flag_table_free(flags);
+    flag_table_free(o->flags);
     return optind;
 }
 
 int options_read(const struct options_usage *usage, const struct option_row *rows, size_t n_rows,
                  int argc, char **argv)
 {
-    struct options o = {usage, rows, n_rows, xcalloc(n_rows + 1, sizeof *o.given)};
+    struct options o = {usage, rows, n_rows, xcalloc(n_rows + 1, sizeof *o.given), NULL};
     int first_operand = read_flags(&o, argc, argv);
     check_environment(&o);
     for (size_t i = 0; i < n_rows; i++)

@@ -187,8 +187,9 @@ static int64_t share(const char *name, const char *text)
 {
     int64_t ppm = share_ppm(text);
     if (ppm < 0) {
-        fprintf(stderr, "tandem-feed: --%s \"%s\": ", name, text);
-        refuse("must be a decimal number from 0 to 1");
+        fprintf(stderr, "tandem-feed: --%s: \"%s\" is not a decimal number from 0 to 1\n", name,
+                text);
+        exit(EXIT_WRONG_USE);
     }
     return ppm;
 }
