@@ -1,6 +1,5 @@
 #include "speed-layer/speed_store.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,10 +7,10 @@
 #include "common/failpoint.h"
 #include "common/mem.h"
 #include "common/random.h"
-#include "handover/speed_keys.h"
 #include "handover/speed_view.h"
 #include "speed-layer/calls.h"
 #include "speed-layer/compaction.h"
+#include "speed-layer/redis_link.h"
 
 enum { TOKEN_BYTES = 8, EPOCH_TEXT_BYTES = 64 };
 
@@ -31,7 +30,7 @@ struct call {
 };
 
 struct server {
-    redisContext *redis; /* NULL: not connected, or none of the partitions is there */
+    struct redis_link *link; /* NULL: not connected, or none of the partitions is there */
     char epoch[EPOCH_TEXT_BYTES];
     struct call *call; /* awaited: [first, end) */
     size_t first, end, cap;
@@ -88,8 +87,8 @@ void speed_store_disconnect(struct speed_store *store)
 {
     for (int s = 0; store && s < store->servers.n; s++) {
         struct server *server = &store->server[s];
-        redisFree(server->redis);
-        server->redis = NULL;
+        redis_link_close(server->link);
+        server->link = NULL;
         server->first = server->end = 0;
         server->compacting = 0;
         compaction_forget(server->compaction);
@@ -102,12 +101,12 @@ int speed_store_connect(struct speed_store *store, const int *partition, int n, 
     store->fenced = false;
     for (int i = 0; i < n; i++) {
         struct server *server = server_of(store, partition[i]);
-        if (server->redis)
+        if (server->link)
             continue;
-        server->redis =
-            speed_view_open(&store->servers, speed_server_of(&store->servers, partition[i]),
+        server->link =
+            redis_link_open(&store->servers, speed_server_of(&store->servers, partition[i]),
                             store->timeout_ms, err);
-        if (!server->redis)
+        if (!server->link)
             return -1;
     }
     return 0;
@@ -115,51 +114,17 @@ int speed_store_connect(struct speed_store *store, const int *partition, int n, 
 
 static int command_queue(struct speed_store *store, struct server *server, struct err *err)
 {
-    struct command *command = &store->command;
-    if (redisAppendCommandArgv(server->redis, command->n, command_argv(command), command->length))
-        return speed_view_failed(server->redis, NULL, "queue a call", err);
-    return 0;
-}
-
-/* The next answer, an array that begins with a word. NULL: err. Caller: freeReplyObject. */
-static redisReply *answer_next(struct server *server, const char *function, struct err *err)
-{
-    void *got = NULL;
-    redisReply *reply = redisGetReply(server->redis, &got) == REDIS_OK ? got : NULL;
-    if (reply && reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
-        reply->element[0]->type == REDIS_REPLY_STRING)
-        return reply;
-    speed_view_failed(server->redis, reply, function, err);
-    freeReplyObject(reply);
-    return NULL;
-}
-
-static bool answer_is(const redisReply *reply, const char *word)
-{
-    return strcmp(reply->element[0]->str, word) == 0;
-}
-
-static struct text answer_text(const redisReply *reply, size_t i)
-{
-    if (i >= reply->elements || reply->element[i]->type != REDIS_REPLY_STRING)
-        return (struct text){"", 0};
-    return (struct text){reply->element[i]->str, reply->element[i]->len};
-}
-
-static int64_t answer_number(const redisReply *reply, size_t i)
-{
-    struct text digits = answer_text(reply, i);
-    return strtoll(digits.at, NULL, 10);
+    return redis_link_queue(server->link, &store->command, err);
 }
 
 /* FENCED, STALE, SKIP, GONE, DROPPED: this instance's idea of the partition is void. */
 static int refused(struct speed_store *store, int partition, const char *function,
-                   const redisReply *reply, struct err *err)
+                   const struct redis_answer *answer, struct err *err)
 {
-    store->fenced = answer_is(reply, "FENCED");
-    struct text detail = answer_text(reply, 1);
-    return err_set(err, ERR_RETRY, "partition %d: %s: %s%s%.*s", partition, function,
-                   reply->element[0]->str, detail.n ? " " : "", (int)detail.n, detail.at);
+    store->fenced = answer_is(answer, "FENCED");
+    struct text word = answer_text(answer, 0), detail = answer_text(answer, 1);
+    return err_set(err, ERR_RETRY, "partition %d: %s: %.*s%s%.*s", partition, function, (int)word.n,
+                   word.at, detail.n ? " " : "", (int)detail.n, detail.n ? detail.at : "");
 }
 
 /* ---- claim ---- */
@@ -176,26 +141,26 @@ static void claim_put(struct speed_store *store, int partition,
     call_claim(&store->command, &claim, publication);
 }
 
-static int claim_refused(struct speed_store *store, int partition, const redisReply *reply,
-                         struct err *err)
+static int claim_refused(struct speed_store *store, int partition,
+                         const struct redis_answer *answer, struct err *err)
 {
-    const redisContext *redis = server_of(store, partition)->redis;
-    struct text detail = answer_text(reply, 1);
-    if (answer_is(reply, "FOREIGN"))
+    const char *name = redis_link_name(server_of(store, partition)->link);
+    struct text detail = answer_text(answer, 1);
+    if (answer_is(answer, "FOREIGN"))
         return err_set(
             err, ERR_FATAL,
-            "redis %s:%d: holds the speed view of another deployment: %.*s. Use a server of its "
+            "redis %s: holds the speed view of another deployment: %.*s. Use a server of its "
             "own; or, if that one is no longer wanted, FLUSHALL there and start again",
-            redis->tcp.host, redis->tcp.port, (int)detail.n, detail.at);
-    if (answer_is(reply, "LAYOUT"))
+            name, (int)detail.n, detail.at);
+    if (answer_is(answer, "LAYOUT"))
         return err_set(
             err, ERR_FATAL,
-            "redis %s:%d: was server %.*s (number/servers) of TANDEM_REDIS and is now %d/%d: the "
+            "redis %s: was server %.*s (number/servers) of TANDEM_REDIS and is now %d/%d: the "
             "partitions would be elsewhere. Put the list back; or stop every tandem-speed, FLUSHALL "
             "on all servers and start again (they are filled from the log)",
-            redis->tcp.host, redis->tcp.port, (int)detail.n, detail.at,
-            speed_server_of(&store->servers, partition), store->servers.n);
-    return refused(store, partition, "tandem_claim", reply, err);
+            name, (int)detail.n, detail.at, speed_server_of(&store->servers, partition),
+            store->servers.n);
+    return refused(store, partition, "tandem_claim", answer, err);
 }
 
 int speed_store_claim(struct speed_store *store, int partition,
@@ -204,19 +169,20 @@ int speed_store_claim(struct speed_store *store, int partition,
 {
     struct server *server = server_of(store, partition);
     claim_put(store, partition, publication);
-    redisReply *reply =
-        command_queue(store, server, err) ? NULL : answer_next(server, "tandem_claim", err);
-    if (!reply)
+    struct redis_answer *answer = command_queue(store, server, err)
+                                      ? NULL
+                                      : redis_link_answer(server->link, "tandem_claim", err);
+    if (!answer)
         return -1;
     int failed = 0;
-    if (!answer_is(reply, "OK") || reply->elements != 4) {
-        failed = claim_refused(store, partition, reply, err);
+    if (!answer_is(answer, "OK") || answer_elements(answer) != 4) {
+        failed = claim_refused(store, partition, answer, err);
     } else {
-        snprintf(server->epoch, sizeof server->epoch, "%s", reply->element[1]->str);
-        *offset = answer_number(reply, 2);
-        *segment = answer_number(reply, 3);
+        snprintf(server->epoch, sizeof server->epoch, "%s", answer_text(answer, 1).at);
+        *offset = answer_number(answer, 2);
+        *segment = answer_number(answer, 3);
     }
-    freeReplyObject(reply);
+    redis_answer_free(answer);
     return failed;
 }
 
@@ -258,17 +224,17 @@ int speed_store_apply(struct speed_store *store, const struct micro_batch *batch
 }
 
 static int apply_answered(struct speed_store *store, struct server *server, struct call call,
-                          const redisReply *reply, struct err *err)
+                          const struct redis_answer *answer, struct err *err)
 {
-    if (!answer_is(reply, "OK"))
-        return refused(store, call.partition, "tandem_apply", reply, err);
+    if (!answer_is(answer, "OK"))
+        return refused(store, call.partition, "tandem_apply", answer, err);
     failpoint("speed-after-apply");
     int64_t us = clock_monotonic_us() - call.queued_us;
     if (us > store->figures.slowest_apply_us)
         store->figures.slowest_apply_us = us;
-    for (size_t i = 1; i + 1 < reply->elements; i += 2)
-        compaction_note(server->compaction, call.segment, answer_text(reply, i),
-                        (size_t)reply->element[i + 1]->integer);
+    for (size_t i = 1; i + 1 < answer_elements(answer); i += 2)
+        compaction_note(server->compaction, call.segment, answer_text(answer, i),
+                        (size_t)answer_number(answer, i + 1));
     return 0;
 }
 
@@ -306,30 +272,30 @@ static int server_compact(struct speed_store *store, struct server *server, stru
 int speed_store_compact(struct speed_store *store, struct err *err)
 {
     for (int s = 0; s < store->servers.n; s++)
-        if (store->server[s].redis && !store->server[s].compacting &&
+        if (store->server[s].link && !store->server[s].compacting &&
             server_compact(store, &store->server[s], err))
             return -1;
     return 0;
 }
 
 static int row_answered(struct speed_store *store, struct server *server, struct call call,
-                        const redisReply *reply, struct err *err)
+                        const struct redis_answer *answer, struct err *err)
 {
-    if (!answer_is(reply,
+    if (!answer_is(answer,
                    "OK")) { /* its segment was retired, or the server flushed: apply will tell */
         server->compacting--;
         compaction_done(server->compaction, call.row, 0);
         return 0;
     }
-    struct text content = answer_text(reply, 2);
+    struct text content = answer_text(answer, 2);
     bytes_clear(&store->scratch);
     if (compaction_sum(server->compaction, content, &store->scratch))
         return err_set(err, ERR_FATAL,
-                       "redis %s:%d: a row is damaged: FLUSHALL there, it is filled from the log",
-                       server->redis->tcp.host, server->redis->tcp.port);
+                       "redis %s: a row is damaged: FLUSHALL there, it is filled from the log",
+                       redis_link_name(server->link));
     command_begin(&store->command, "tandem_swap");
     row_put_name(store, server, call.row);
-    command_put(&store->command, answer_text(reply, 1));
+    command_put(&store->command, answer_text(answer, 1));
     command_put_number(&store->command, (int64_t)content.n);
     command_put(&store->command, bytes_text(&store->scratch));
     if (command_queue(store, server, err))
@@ -342,9 +308,9 @@ static int row_answered(struct speed_store *store, struct server *server, struct
 }
 
 static void swap_answered(struct speed_store *store, struct server *server, struct call call,
-                          const redisReply *reply)
+                          const struct redis_answer *answer)
 {
-    bool done = answer_is(reply, "OK"); /* else somebody else was first */
+    bool done = answer_is(answer, "OK"); /* else somebody else was first */
     server->compacting--;
     compaction_done(server->compaction, call.row, done && call.length ? call.length : 1);
     store->figures.compactions += done;
@@ -356,10 +322,9 @@ int speed_store_send(struct speed_store *store, struct err *err)
 {
     store->turn++;
     for (int s = 0; s < store->servers.n; s++) {
-        redisContext *redis = store->server[s].redis;
-        for (int done = !redis; !done;)
-            if (redisBufferWrite(redis, &done))
-                return speed_view_failed(redis, NULL, "send", err);
+        struct redis_link *link = store->server[s].link;
+        if (link && redis_link_send(link, err))
+            return -1;
     }
     return 0;
 }
@@ -368,17 +333,17 @@ static int call_settle(struct speed_store *store, struct server *server, struct 
 {
     static const char *const function[] = {"tandem_apply", "tandem_row", "tandem_swap"};
     struct call call = server->call[server->first++];
-    redisReply *reply = answer_next(server, function[call.kind], err);
-    if (!reply)
+    struct redis_answer *answer = redis_link_answer(server->link, function[call.kind], err);
+    if (!answer)
         return -1;
     int failed = 0;
     if (call.kind == CALL_APPLY)
-        failed = apply_answered(store, server, call, reply, err);
+        failed = apply_answered(store, server, call, answer, err);
     else if (call.kind == CALL_ROW)
-        failed = row_answered(store, server, call, reply, err);
+        failed = row_answered(store, server, call, answer, err);
     else
-        swap_answered(store, server, call, reply);
-    freeReplyObject(reply);
+        swap_answered(store, server, call, answer);
+    redis_answer_free(answer);
     return failed;
 }
 
@@ -419,16 +384,17 @@ static int states_ask(struct speed_store *store, const struct micro_batch *batch
 static int states_answered(struct speed_store *store, struct micro_batch *batch, struct err *err)
 {
     int partition = micro_batch_partition(batch), failed = 0;
-    redisReply *reply = answer_next(server_of(store, partition), "tandem_states", err);
-    if (!reply)
+    struct redis_answer *answer =
+        redis_link_answer(server_of(store, partition)->link, "tandem_states", err);
+    if (!answer)
         return -1;
-    if (!answer_is(reply, "OK") || reply->elements != 1 + micro_batch_unknown(batch))
-        failed = refused(store, partition, "tandem_states", reply, err);
-    for (size_t i = 1; !failed && i < reply->elements; i++)
-        if (reply->element[i]->type == REDIS_REPLY_STRING) /* else nil: not known here */
-            failed = micro_batch_learn(batch, i - 1, answer_text(reply, i), err);
-    store->figures.states += reply->elements - 1;
-    freeReplyObject(reply);
+    if (!answer_is(answer, "OK") || answer_elements(answer) != 1 + micro_batch_unknown(batch))
+        failed = refused(store, partition, "tandem_states", answer, err);
+    for (size_t i = 1; !failed && i < answer_elements(answer); i++)
+        if (answer_text(answer, i).at) /* else nil: not known here */
+            failed = micro_batch_learn(batch, i - 1, answer_text(answer, i), err);
+    store->figures.states += answer_elements(answer) - 1;
+    redis_answer_free(answer);
     return failed;
 }
 

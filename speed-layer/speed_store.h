@@ -1,6 +1,5 @@
 /*
- * speed_store: what the speed layer does in Redis: claim, apply, look up users' states, compact. The one file of this layer
- * with hiredis. Calls of `apply` are sent and not waited for, so that Redis works while the next micro-batch is folded.
+ * speed_store: what the speed layer does in Redis: claim, apply, look up users' states, compact. Calls of `apply` are sent and not waited for, so that Redis works while the next micro-batch is folded.
  * Not for: deciding when to claim again. One thread.
  *
  * After any -1 nothing that was sent is known to be done or not: disconnect, forget what is cached, claim again.
