@@ -61,8 +61,8 @@ static int parse_offsets(const char *text, int64_t *offsets, int n, const char *
     return 0;
 }
 
-int dump(const struct kafka_settings *settings, const char *from, const char *until, FILE *to,
-         struct err *err)
+int dump_write(const struct kafka_settings *settings, const char *from, const char *until, FILE *to,
+               struct err *err)
 {
     size_t n = (size_t)settings->partitions;
     int64_t *begin = xcalloc(n, sizeof *begin), *end = xcalloc(n, sizeof *end);

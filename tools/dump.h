@@ -11,7 +11,7 @@
 #include "tools/kafka.h"
 
 /* `from`, `until`: "o0,o1,..." an offset a partition, or "": the beginning, the end at the time of the call. */
-int dump(const struct kafka_settings *settings, const char *from, const char *until, FILE *to,
-         struct err *err);
+int dump_write(const struct kafka_settings *settings, const char *from, const char *until, FILE *to,
+               struct err *err);
 
 #endif

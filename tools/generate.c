@@ -233,9 +233,9 @@ struct source generate_source(struct generate *g)
     return (struct source){g, generate_next, generate_fraction};
 }
 
-void generate_titles(const struct generate_settings *settings, struct titles *titles)
+void generate_titles(const struct generate_settings *settings, struct title_votes *titles)
 {
     char name[SHOP_NAME_BYTES], title[SHOP_NAME_BYTES];
     for (uint32_t i = 0; i < settings->items; i++)
-        titles_add(titles, shop_item_name(i, name), shop_item_title(i, title));
+        title_votes_add(titles, shop_item_name(i, name), shop_item_title(i, title));
 }

@@ -7,7 +7,7 @@
 #define TANDEM_TOOLS_GENERATE_H
 
 #include "tools/record.h"
-#include "tools/titles.h"
+#include "tools/title_votes.h"
 
 struct generate_settings {
     uint64_t seed;
@@ -25,6 +25,6 @@ void generate_free(struct generate *generate);
 struct source generate_source(struct generate *generate);
 
 /* What the shop's items are called. */
-void generate_titles(const struct generate_settings *settings, struct titles *titles);
+void generate_titles(const struct generate_settings *settings, struct title_votes *titles);
 
 #endif

@@ -10,11 +10,11 @@
 #include "common/options.h"
 #include "common/stop.h"
 #include "tools/dump.h"
+#include "tools/event_file.h"
 #include "tools/feed.h"
 #include "tools/generate.h"
 #include "tools/http.h"
 #include "tools/kafka.h"
-#include "tools/replay.h"
 #include "tools/share.h"
 #include "tools/title_store.h"
 #include "views/event.h"
@@ -139,10 +139,10 @@ static int run(const struct source *source, int64_t *sent)
     return code;
 }
 
-static int keep_titles(struct titles *titles)
+static int keep_titles(struct title_votes *titles)
 {
     struct err err;
-    if (*set.titles && titles_write(titles, set.titles, &err))
+    if (*set.titles && title_votes_write(titles, set.titles, &err))
         return failed(&err);
     if (set.store_titles && title_store(set.postgres, titles, &err))
         return failed(&err);
@@ -166,19 +166,19 @@ static int replay(const char *path)
     struct input *in = input_open(path, &err);
     if (!in)
         return failed(&err);
-    struct titles *titles = titles_new();
-    struct replay *r = replay_new(in, titles, set.keep_bad);
-    struct source source = replay_source(r);
+    struct title_votes *titles = title_votes_new();
+    struct event_file *r = event_file_new(in, titles, set.keep_bad);
+    struct source source = event_file_source(r);
     int64_t sent = 0;
     int code = run(&source, &sent);
-    const struct refusals *refusals = replay_refusals(r);
-    report_rows(replay_rows(r), sent, refusals);
-    if (replay_rows(r) > 0 && refusals->total == replay_rows(r))
+    const struct refusals *refusals = event_file_refusals(r);
+    report_rows(event_file_rows(r), sent, refusals);
+    if (event_file_rows(r) > 0 && refusals->total == event_file_rows(r))
         code = EXIT_FAILED;
     if (keep_titles(titles))
         code = EXIT_FAILED;
-    replay_free(r);
-    titles_free(titles);
+    event_file_free(r);
+    title_votes_free(titles);
     input_close(in);
     return code;
 }
@@ -209,12 +209,12 @@ static int generate(void)
     struct source source = generate_source(g);
     int64_t sent = 0;
     int code = run(&source, &sent);
-    struct titles *titles = titles_new();
+    struct title_votes *titles = title_votes_new();
     if (*set.titles || set.store_titles)
         generate_titles(&s, titles);
     if (keep_titles(titles))
         code = EXIT_FAILED;
-    titles_free(titles);
+    title_votes_free(titles);
     generate_free(g);
     return code;
 }
@@ -223,7 +223,7 @@ static int dump_topic(void)
 {
     struct err err;
     struct kafka_settings kafka = kafka_settings();
-    return dump(&kafka, set.from, set.until, stdout, &err) ? failed(&err) : 0;
+    return dump_write(&kafka, set.from, set.until, stdout, &err) ? failed(&err) : 0;
 }
 
 int main(int argc, char **argv)

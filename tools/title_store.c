@@ -32,13 +32,13 @@ static int store_chunk(PGconn *db, struct bytes *items, struct bytes *names, str
     return failed;
 }
 
-static int store_all(PGconn *db, struct titles *titles, struct err *err)
+static int store_all(PGconn *db, struct title_votes *titles, struct err *err)
 {
     struct bytes items = {0}, names = {0};
     struct text item, title;
     size_t cursor = 0, n = 0;
     int failed = database_run(db, err, "BEGIN", 0, NULL);
-    while (!failed && titles_next(titles, &cursor, &item, &title)) {
+    while (!failed && title_votes_next(titles, &cursor, &item, &title)) {
         put_element(&items, item);
         put_element(&names, title);
         if (++n % CHUNK_ITEMS == 0)
@@ -53,7 +53,7 @@ static int store_all(PGconn *db, struct titles *titles, struct err *err)
     return failed;
 }
 
-int title_store(const char *postgres, struct titles *titles, struct err *err)
+int title_store(const char *postgres, struct title_votes *titles, struct err *err)
 {
     PGconn *db = database_open(postgres, "tandem-feed", err);
     if (!db)

@@ -2,9 +2,9 @@
 #ifndef TANDEM_TOOLS_TITLE_STORE_H
 #define TANDEM_TOOLS_TITLE_STORE_H
 
-#include "tools/titles.h"
+#include "tools/title_votes.h"
 
 /* Inserts what is new, replaces what is called otherwise; all or nothing. */
-int title_store(const char *postgres, struct titles *titles, struct err *err);
+int title_store(const char *postgres, struct title_votes *titles, struct err *err);
 
 #endif

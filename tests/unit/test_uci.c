@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/replay.h"
+#include "tools/event_file.h"
 #include "tools/uci.h"
 
 /* Replays rows behind the header: each record's JSON, a line each; then the refusals: "reason x count at line". */
@@ -21,8 +21,8 @@ static const char *replay_rows_of(const char *rows)
     char *text = NULL;
     assert_true(asprintf(&text, "%s\r\n%s", UCI_HEADER, rows) > 0);
     struct input *in = input_of_text(text_of(text));
-    struct replay *replay = replay_new(in, NULL, false);
-    struct source source = replay_source(replay);
+    struct event_file *replay = event_file_new(in, NULL, false);
+    struct source source = event_file_source(replay);
     struct record record;
     struct err err;
     size_t n = 0;
@@ -30,12 +30,12 @@ static const char *replay_rows_of(const char *rows)
     while (source.next(source.self, &record, &err) == 1)
         n += (size_t)snprintf(all + n, sizeof all - n, "%.*s>%.*s\n", (int)record.key.n,
                               record.key.at, (int)record.value.n, record.value.at);
-    const struct refusals *refused = replay_refusals(replay);
+    const struct refusals *refused = event_file_refusals(replay);
     for (unsigned i = 0; i < refused->n; i++)
         n += (size_t)snprintf(all + n, sizeof all - n, "%s %s x%d at %d\n",
                               refused->reason[i].why.field, refused->reason[i].why.reason,
                               (int)refused->reason[i].count, (int)refused->reason[i].first_line);
-    replay_free(replay);
+    event_file_free(replay);
     input_close(in);
     free(text);
     return all;
@@ -138,17 +138,17 @@ static void bad_lines_of_ndjson_are_refused_or_kept_as_they_are(void **state)
         "{\"event_id\":\"1\",\"type\":\"view\",\"user\":\"u\",\"item\":\"a\",\"ts\":1}\r\n{oops\n";
     for (int keep = 0; keep < 2; keep++) {
         struct input *in = input_of_text(text_of(text));
-        struct replay *replay = replay_new(in, NULL, keep);
-        struct source source = replay_source(replay);
+        struct event_file *replay = event_file_new(in, NULL, keep);
+        struct source source = event_file_source(replay);
         struct record record;
         struct err err;
         assert_int_equal(source.next(source.self, &record, &err), 1);
         assert_false(record.bad);
         assert_int_equal(source.next(source.self, &record, &err), keep);
-        assert_int_equal(replay_refusals(replay)->total, !keep);
+        assert_int_equal(event_file_refusals(replay)->total, !keep);
         if (keep)
             assert_true(record.bad && text_equal(record.value, text_of("{oops")));
-        replay_free(replay);
+        event_file_free(replay);
         input_close(in);
     }
 }
@@ -156,19 +156,20 @@ static void bad_lines_of_ndjson_are_refused_or_kept_as_they_are(void **state)
 static void the_most_frequent_title_wins_then_the_longest(void **state)
 {
     (void)state;
-    struct titles *titles = titles_new();
+    struct title_votes *titles = title_votes_new();
     static const char *const given[] = {"damaged", "MUG", "MUG", "", "?\x01", "\xff"};
     for (size_t i = 0; i < sizeof given / sizeof *given; i++)
-        titles_add(titles, text_of("a"), text_of(given[i]));
-    titles_add(titles, text_of("b"), text_of("BOWL"));
-    titles_add(titles, text_of("b"), text_of(" SALAD BOWL "));
+        title_votes_add(titles, text_of("a"), text_of(given[i]));
+    title_votes_add(titles, text_of("b"), text_of("BOWL"));
+    title_votes_add(titles, text_of("b"), text_of(" SALAD BOWL "));
     struct text item, title;
     size_t cursor = 0;
-    assert_true(titles_next(titles, &cursor, &item, &title) && text_equal(title, text_of("MUG")));
-    assert_true(titles_next(titles, &cursor, &item, &title) &&
+    assert_true(title_votes_next(titles, &cursor, &item, &title) &&
+                text_equal(title, text_of("MUG")));
+    assert_true(title_votes_next(titles, &cursor, &item, &title) &&
                 text_equal(title, text_of("SALAD BOWL")));
-    assert_false(titles_next(titles, &cursor, &item, &title));
-    titles_free(titles);
+    assert_false(title_votes_next(titles, &cursor, &item, &title));
+    title_votes_free(titles);
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-#include "tools/replay.h"
+#include "tools/event_file.h"
 
 #include <stdlib.h>
 
@@ -9,11 +9,11 @@
 
 enum { LINE_BYTES = 1024 * 1024 }; /* what the API takes at most */
 
-struct replay {
+struct event_file {
     struct input *in;
     struct csv *csv; /* NULL: NDJSON */
     struct uci *uci;
-    struct titles *titles;
+    struct title_votes *titles;
     bool keep_bad;
     struct event_decoder *decoder;
     struct bytes text; /* the record's JSON */
@@ -32,9 +32,9 @@ static bool is_uci(struct input *in)
            memcmp(first.at, UCI_HEADER, sizeof UCI_HEADER - 1) == 0;
 }
 
-struct replay *replay_new(struct input *in, struct titles *titles, bool keep_bad)
+struct event_file *event_file_new(struct input *in, struct title_votes *titles, bool keep_bad)
 {
-    struct replay *r = xcalloc(1, sizeof *r);
+    struct event_file *r = xcalloc(1, sizeof *r);
     r->in = in;
     r->titles = titles;
     r->keep_bad = keep_bad;
@@ -48,7 +48,7 @@ struct replay *replay_new(struct input *in, struct titles *titles, bool keep_bad
     return r;
 }
 
-void replay_free(struct replay *r)
+void event_file_free(struct event_file *r)
 {
     if (!r)
         return;
@@ -60,7 +60,7 @@ void replay_free(struct replay *r)
 }
 
 /* true: the row became a record. What an event may hold is decided by the one decoder that all layers use. */
-static bool take_row(struct replay *r, const struct csv_record *row, struct record *record)
+static bool take_row(struct event_file *r, const struct csv_record *row, struct record *record)
 {
     struct event event;
     struct event_error why;
@@ -73,7 +73,7 @@ static bool take_row(struct replay *r, const struct csv_record *row, struct reco
         if (event_decode(r->decoder, bytes_text(&r->text), EVENT_NEEDS_ALL, &decoded, &why) == 0) {
             *record = (struct record){.key = event.user, .value = bytes_text(&r->text)};
             if (r->titles)
-                titles_add(r->titles, item, title);
+                title_votes_add(r->titles, item, title);
             return true;
         }
         if (!*why.field) /* the JSON around the row's texts is ours */
@@ -83,7 +83,7 @@ static bool take_row(struct replay *r, const struct csv_record *row, struct reco
     return false;
 }
 
-static bool take_line(struct replay *r, struct record *record)
+static bool take_line(struct event_file *r, struct record *record)
 {
     struct event event;
     struct event_error why = {"", "is longer than 1 MiB"};
@@ -102,7 +102,7 @@ static bool take_line(struct replay *r, struct record *record)
 
 static int next_of_csv(void *self, struct record *record, struct err *err)
 {
-    struct replay *r = self;
+    struct event_file *r = self;
     struct csv_record row;
     while (csv_next(r->csv, &row)) {
         r->rows++;
@@ -114,7 +114,7 @@ static int next_of_csv(void *self, struct record *record, struct err *err)
 
 static int next_of_ndjson(void *self, struct record *record, struct err *err)
 {
-    struct replay *r = self;
+    struct event_file *r = self;
     while (input_line(r->in, &r->text, LINE_BYTES)) {
         r->rows++;
         if (take_line(r, record))
@@ -123,23 +123,23 @@ static int next_of_ndjson(void *self, struct record *record, struct err *err)
     return input_failed(r->in, err);
 }
 
-static double replay_fraction(void *self)
+static double event_file_fraction(void *self)
 {
-    struct replay *r = self;
+    struct event_file *r = self;
     return input_fraction(r->in);
 }
 
-struct source replay_source(struct replay *r)
+struct source event_file_source(struct event_file *r)
 {
-    return (struct source){r, r->csv ? next_of_csv : next_of_ndjson, replay_fraction};
+    return (struct source){r, r->csv ? next_of_csv : next_of_ndjson, event_file_fraction};
 }
 
-int64_t replay_rows(const struct replay *r)
+int64_t event_file_rows(const struct event_file *r)
 {
     return r->rows;
 }
 
-const struct refusals *replay_refusals(const struct replay *r)
+const struct refusals *event_file_refusals(const struct event_file *r)
 {
     return &r->refusals;
 }

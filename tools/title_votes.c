@@ -1,5 +1,5 @@
 #define _POSIX_C_SOURCE 200809L
-#include "tools/titles.h"
+#include "tools/title_votes.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@ struct pair {            /* an item with one of its descriptions */
     int64_t count;
 };
 
-struct titles {
+struct title_votes {
     struct names *items, *pairs; /* a pair's name: item TAB description */
     uint32_t *first;             /* by item */
     struct pair *pair;           /* by pair */
@@ -23,15 +23,15 @@ struct titles {
     struct bytes key;
 };
 
-struct titles *titles_new(void)
+struct title_votes *title_votes_new(void)
 {
-    struct titles *t = xcalloc(1, sizeof *t);
+    struct title_votes *t = xcalloc(1, sizeof *t);
     t->items = names_new();
     t->pairs = names_new();
     return t;
 }
 
-void titles_free(struct titles *t)
+void title_votes_free(struct title_votes *t)
 {
     if (!t)
         return;
@@ -90,7 +90,7 @@ static bool can_be_shown(struct text t)
     return true;
 }
 
-static uint32_t put_item(struct titles *t, struct text item)
+static uint32_t put_item(struct title_votes *t, struct text item)
 {
     uint32_t known = names_count(t->items);
     uint32_t symbol = names_put(t->items, item);
@@ -101,7 +101,7 @@ static uint32_t put_item(struct titles *t, struct text item)
     return symbol;
 }
 
-void titles_add(struct titles *t, struct text item, struct text description)
+void title_votes_add(struct title_votes *t, struct text item, struct text description)
 {
     description = trimmed(description);
     if (!can_be_shown(description))
@@ -122,14 +122,14 @@ void titles_add(struct titles *t, struct text item, struct text description)
 }
 
 /* The description of a pair. */
-static struct text description_of(const struct titles *t, uint32_t pair)
+static struct text description_of(const struct title_votes *t, uint32_t pair)
 {
     size_t skip = names_text(t->items, t->pair[pair].item).n + 1;
     struct text whole = names_text(t->pairs, pair);
     return (struct text){whole.at + skip, whole.n - skip};
 }
 
-static bool is_better(const struct titles *t, uint32_t a, uint32_t b)
+static bool is_better(const struct title_votes *t, uint32_t a, uint32_t b)
 {
     if (t->pair[a].count != t->pair[b].count)
         return t->pair[a].count > t->pair[b].count;
@@ -137,7 +137,7 @@ static bool is_better(const struct titles *t, uint32_t a, uint32_t b)
     return left.n != right.n ? left.n > right.n : text_compare(left, right) < 0;
 }
 
-bool titles_next(struct titles *t, size_t *cursor, struct text *item, struct text *title)
+bool title_votes_next(struct title_votes *t, size_t *cursor, struct text *item, struct text *title)
 {
     if (*cursor >= names_count(t->items))
         return false;
@@ -151,13 +151,13 @@ bool titles_next(struct titles *t, size_t *cursor, struct text *item, struct tex
     return true;
 }
 
-int titles_write(struct titles *t, const char *path, struct err *err)
+int title_votes_write(struct title_votes *t, const char *path, struct err *err)
 {
     FILE *to = fopen(path, "w");
     if (!to)
         return err_set(err, ERR_FATAL, "open %s: %s", path, strerror(errno));
     struct text item, title;
-    for (size_t cursor = 0; titles_next(t, &cursor, &item, &title);)
+    for (size_t cursor = 0; title_votes_next(t, &cursor, &item, &title);)
         fprintf(to, "%.*s\t%.*s\n", (int)item.n, item.at, (int)title.n, title.at);
     int failed = ferror(to);
     if (fclose(to) || failed)
