@@ -34,112 +34,112 @@ static bool is_uci(struct input *in)
 
 struct event_file *event_file_new(struct input *in, struct title_votes *titles, bool keep_bad)
 {
-    struct event_file *r = xcalloc(1, sizeof *r);
-    r->in = in;
-    r->titles = titles;
-    r->keep_bad = keep_bad;
-    r->decoder = event_decoder_new();
+    struct event_file *f = xcalloc(1, sizeof *f);
+    f->in = in;
+    f->titles = titles;
+    f->keep_bad = keep_bad;
+    f->decoder = event_decoder_new();
     if (is_uci(in)) {
         struct csv_record header;
-        r->csv = csv_new(in);
-        r->uci = uci_new();
-        csv_next(r->csv, &header);
+        f->csv = csv_new(in);
+        f->uci = uci_new();
+        csv_next(f->csv, &header);
     }
-    return r;
+    return f;
 }
 
-void event_file_free(struct event_file *r)
+void event_file_free(struct event_file *f)
 {
-    if (!r)
+    if (!f)
         return;
-    event_decoder_free(r->decoder);
-    csv_free(r->csv);
-    uci_free(r->uci);
-    bytes_free(&r->text);
-    free(r);
+    event_decoder_free(f->decoder);
+    csv_free(f->csv);
+    uci_free(f->uci);
+    bytes_free(&f->text);
+    free(f);
 }
 
 /* true: the row became a record. What an event may hold is decided by the one decoder that all layers use. */
-static bool take_row(struct event_file *r, const struct csv_record *row, struct record *record)
+static bool take_row(struct event_file *f, const struct csv_record *row, struct record *record)
 {
     struct event event;
     struct event_error why;
     struct text title;
-    if (uci_event(r->uci, row, &event, &title, &why) == 0) {
+    if (uci_event(f->uci, row, &event, &title, &why) == 0) {
         struct text item = event.item;
-        bytes_clear(&r->text);
-        event_json_write(&event, &r->text);
+        bytes_clear(&f->text);
+        event_json_write(&event, &f->text);
         struct event decoded;
-        if (event_decode(r->decoder, bytes_text(&r->text), EVENT_NEEDS_ALL, &decoded, &why) == 0) {
-            *record = (struct record){.key = event.user, .value = bytes_text(&r->text)};
-            if (r->titles)
-                title_votes_add(r->titles, item, title);
+        if (event_decode(f->decoder, bytes_text(&f->text), EVENT_NEEDS_ALL, &decoded, &why) == 0) {
+            *record = (struct record){.key = event.user, .value = bytes_text(&f->text)};
+            if (f->titles)
+                title_votes_add(f->titles, item, title);
             return true;
         }
         if (!*why.field) /* the JSON around the row's texts is ours */
             why = (struct event_error){"row", "is not UTF-8"};
     }
-    refusals_add(&r->refusals, why, row->line);
+    refusals_add(&f->refusals, why, row->line);
     return false;
 }
 
-static bool take_line(struct event_file *r, struct record *record)
+static bool take_line(struct event_file *f, struct record *record)
 {
     struct event event;
     struct event_error why = {"", "is longer than 1 MiB"};
-    bool too_long = r->text.n > LINE_BYTES;
-    *record = (struct record){.value = bytes_text(&r->text)};
-    if (!too_long && event_decode(r->decoder, record->value, EVENT_NEEDS_ALL, &event, &why) == 0) {
+    bool too_long = f->text.n > LINE_BYTES;
+    *record = (struct record){.value = bytes_text(&f->text)};
+    if (!too_long && event_decode(f->decoder, record->value, EVENT_NEEDS_ALL, &event, &why) == 0) {
         record->key = event.user;
         return true;
     }
     record->bad = true;
-    if (r->keep_bad && !too_long)
+    if (f->keep_bad && !too_long)
         return true;
-    refusals_add(&r->refusals, why, r->rows); /* here a row is a line */
+    refusals_add(&f->refusals, why, f->rows); /* here a row is a line */
     return false;
 }
 
 static int next_of_csv(void *self, struct record *record, struct err *err)
 {
-    struct event_file *r = self;
+    struct event_file *f = self;
     struct csv_record row;
-    while (csv_next(r->csv, &row)) {
-        r->rows++;
-        if (take_row(r, &row, record))
+    while (csv_next(f->csv, &row)) {
+        f->rows++;
+        if (take_row(f, &row, record))
             return 1;
     }
-    return input_failed(r->in, err);
+    return input_failed(f->in, err);
 }
 
 static int next_of_ndjson(void *self, struct record *record, struct err *err)
 {
-    struct event_file *r = self;
-    while (input_line(r->in, &r->text, LINE_BYTES)) {
-        r->rows++;
-        if (take_line(r, record))
+    struct event_file *f = self;
+    while (input_line(f->in, &f->text, LINE_BYTES)) {
+        f->rows++;
+        if (take_line(f, record))
             return 1;
     }
-    return input_failed(r->in, err);
+    return input_failed(f->in, err);
 }
 
 static double event_file_fraction(void *self)
 {
-    struct event_file *r = self;
-    return input_fraction(r->in);
+    struct event_file *f = self;
+    return input_fraction(f->in);
 }
 
-struct source event_file_source(struct event_file *r)
+struct source event_file_source(struct event_file *f)
 {
-    return (struct source){r, r->csv ? next_of_csv : next_of_ndjson, event_file_fraction};
+    return (struct source){f, f->csv ? next_of_csv : next_of_ndjson, event_file_fraction};
 }
 
-int64_t event_file_rows(const struct event_file *r)
+int64_t event_file_rows(const struct event_file *f)
 {
-    return r->rows;
+    return f->rows;
 }
 
-const struct refusals *event_file_refusals(const struct event_file *r)
+const struct refusals *event_file_refusals(const struct event_file *f)
 {
-    return &r->refusals;
+    return &f->refusals;
 }
