@@ -23,6 +23,7 @@ struct batch_edition {
     const int64_t *boundary; /* B_N, an offset a partition */
     int64_t published_ms;    /* ms since 1970 UTC */
     const char *deployment;
+    uint64_t serial; /* no two versions of a process have the same */
 };
 
 /*
@@ -44,7 +45,7 @@ void batch_view_seal(struct batch_view *batch);
 
 const struct batch_edition *batch_view_edition(const struct batch_view *batch);
 
-/* Members are symbols of this dictionary. The same pointer in two versions: the same symbols. */
+/* Members are symbols of this dictionary; a version that came from another one goes on with its symbols. */
 const struct names *batch_view_names(const struct batch_view *batch);
 
 /* NULL: no such row, all its counters are 0. */
