@@ -1,0 +1,147 @@
+#include "batch-layer/master_dataset.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/mem.h"
+
+/* The order of all that follows. */
+#define COLUMNS                                                                                    \
+    "partition, \"offset\", type, event_id, \"user\", item, ts, quantity, price, currency, "       \
+    "country, device, \"order\", list"
+
+enum column {
+    PARTITION,
+    OFFSET,
+    TYPE,
+    EVENT_ID,
+    USER,
+    ITEM,
+    TS,
+    QUANTITY,
+    PRICE,
+    CURRENCY,
+    COUNTRY,
+    DEVICE,
+    ORDER,
+    LIST,
+};
+
+_Static_assert(LIST + 1 == MASTER_FIELDS, "a column without its place");
+
+/* ---- in ---- */
+
+int master_copy_begin(struct copy_in *in, PGconn *db, struct err *err)
+{
+    return copy_in_begin(in, db, "COPY events (" COLUMNS ") FROM STDIN (FORMAT binary)", err);
+}
+
+static void put_optional(struct copy_in *in, struct text value)
+{
+    if (value.n)
+        copy_in_text(in, value);
+    else
+        copy_in_null(in);
+}
+
+int master_copy_event(struct copy_in *in, int partition, int64_t offset, const struct event *event,
+                      struct err *err)
+{
+    if (copy_in_row(in, MASTER_FIELDS, err))
+        return -1;
+    copy_in_int2(in, partition);
+    copy_in_int8(in, offset);
+    copy_in_int2(in, event->type);
+    copy_in_text(in, event->event_id);
+    copy_in_text(in, event->user);
+    put_optional(in, event->item);
+    copy_in_int8(in, event->ts);
+    copy_in_int4(in, event->quantity);
+    if (event->price < 0)
+        copy_in_null(in);
+    else
+        copy_in_int8(in, event->price);
+    put_optional(in, event->currency);
+    copy_in_text(in, event->country);
+    copy_in_text(in, event->device);
+    put_optional(in, event->order);
+    put_optional(in, event->list);
+    return 0;
+}
+
+/* ---- out ---- */
+
+struct master_rows {
+    struct copy_out out;
+    int partition;
+};
+
+struct master_rows *master_rows_open(PGconn *db, int partition, int64_t from, int64_t to,
+                                     struct err *err)
+{
+    char sql[512];
+    snprintf(sql, sizeof sql,
+             "COPY (SELECT " COLUMNS " FROM events WHERE partition = %d AND \"offset\" >= %" PRId64
+             " AND \"offset\" < %" PRId64 " ORDER BY \"offset\") TO STDOUT (FORMAT binary)",
+             partition, from, to);
+    struct master_rows *rows = xcalloc(1, sizeof *rows);
+    rows->partition = partition;
+    if (copy_out_begin(&rows->out, db, sql, err)) {
+        err_prefix(err, "master dataset, partition %d: ", partition);
+        master_rows_close(rows);
+        return NULL;
+    }
+    return rows;
+}
+
+/* A number of exactly the column's bytes; absent: -1 where that may be. */
+static int take_number(struct text field, size_t bytes, int64_t *value)
+{
+    if (!field.at || field.n != bytes)
+        return -1;
+    *value = copy_number(field);
+    return 0;
+}
+
+int master_row_event(const struct text fields[MASTER_FIELDS], int64_t *offset, struct event *event,
+                     struct err *err)
+{
+    int64_t type;
+    *event = (struct event){.event_id = fields[EVENT_ID],
+                            .user = fields[USER],
+                            .item = fields[ITEM],
+                            .price = -1,
+                            .currency = fields[CURRENCY],
+                            .country = fields[COUNTRY],
+                            .device = fields[DEVICE],
+                            .order = fields[ORDER],
+                            .list = fields[LIST]};
+    if (take_number(fields[OFFSET], 8, offset) || take_number(fields[TYPE], 2, &type) || type < 1 ||
+        type > EVENT_TYPES || take_number(fields[TS], 8, &event->ts) ||
+        take_number(fields[QUANTITY], 4, &event->quantity) ||
+        (fields[PRICE].at && take_number(fields[PRICE], 8, &event->price)))
+        return err_set(err, ERR_DATA, "a row of table events that is no event");
+    event->type = (enum event_type)type;
+    return 0;
+}
+
+int master_rows_next(struct master_rows *rows, int64_t *offset, struct event *event,
+                     struct err *err)
+{
+    struct text fields[MASTER_FIELDS];
+    int more = copy_out_row(&rows->out, fields, MASTER_FIELDS, err);
+    if (more > 0 && master_row_event(fields, offset, event, err))
+        more = -1;
+    if (more < 0)
+        err_prefix(err, "master dataset, partition %d: ", rows->partition);
+    return more;
+}
+
+void master_rows_close(struct master_rows *rows)
+{
+    if (!rows)
+        return;
+    copy_out_end(&rows->out);
+    free(rows);
+}
