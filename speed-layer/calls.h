@@ -13,13 +13,14 @@ struct claim {
     int partition;
     const char *token, *epoch_candidate, *layout;
 };
-void call_claim(struct command *command, const struct claim *claim, const struct publication *publication);
+void call_claim(struct command *command, const struct claim *claim,
+                const struct publication *publication);
 
 struct apply_size {
     uint64_t rows, counters;
 };
-struct apply_size call_apply(struct command *command, const char *token, const struct micro_batch *batch,
-                             const struct deltas *deltas);
+struct apply_size call_apply(struct command *command, const char *token,
+                             const struct micro_batch *batch, const struct deltas *deltas);
 
 /* The batch's unknown users, in their order. */
 void call_states(struct command *command, const char *token, const struct micro_batch *batch);

@@ -44,7 +44,7 @@ int consumer_stop(struct consumer *consumer, struct err *err);
 struct record {
     int partition;
     int64_t offset;
-    int64_t barrier;   /* > 0: its number; 0: an event or a bad record; -1: malformed, a bad record */
+    int64_t barrier; /* > 0: its number; 0: an event or a bad record; -1: malformed, a bad record */
     struct text value; /* lives until the record is released; at NULL: none */
     struct rd_kafka_message_s *message;
 };
@@ -53,7 +53,8 @@ struct record {
  * Waits up to `timeout_ms`. 1: `record` is the caller's, who releases it; 0: none came; -1: err, ERR_FATAL when Kafka no
  * longer has the offset. May change the assignment.
  */
-int consumer_poll(struct consumer *consumer, int timeout_ms, struct record *record, struct err *err);
+int consumer_poll(struct consumer *consumer, int timeout_ms, struct record *record,
+                  struct err *err);
 void record_release(struct record *record);
 
 /* Tells Kafka how far the partitions are, for people who look at the group's lag. Nothing ever reads it back. */

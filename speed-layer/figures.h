@@ -7,8 +7,8 @@
 struct figures {
     int64_t since_us;
     uint64_t events, bad, duplicates;
-    int64_t lag;             /* records, over this instance's partitions */
-    size_t users, bytes;     /* states known, memory held by them */
+    int64_t lag;         /* records, over this instance's partitions */
+    size_t users, bytes; /* states known, memory held by them */
 };
 
 /* Logs a line when something happened in the last 10 s, or at once when `now`, and begins anew. */

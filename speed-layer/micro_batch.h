@@ -18,7 +18,8 @@ struct micro_batch;
 struct cut {
     int64_t from, to; /* offsets: every record in [from, to) */
     int64_t segment;
-    size_t events, bad, duplicates; /* records that are events, that are none; events not counted again */
+    size_t events, bad,
+        duplicates; /* records that are events, that are none; events not counted again */
 };
 
 struct micro_batch *micro_batch_new(int partition);
@@ -45,12 +46,15 @@ size_t micro_batch_unknown(const struct micro_batch *batch);
 struct text micro_batch_user(const struct micro_batch *batch, size_t unknown);
 bool micro_batch_learnt(const struct micro_batch *batch, size_t unknown);
 /* n = 0: an empty state. -1, ERR_FATAL: these bytes are no state. */
-int micro_batch_learn(struct micro_batch *batch, size_t unknown, struct text stored, struct err *err);
+int micro_batch_learn(struct micro_batch *batch, size_t unknown, struct text stored,
+                      struct err *err);
 
 /* Adds to the deltas what the cut changes. All users must be known. */
-void micro_batch_fold(struct micro_batch *batch, struct event_decoder *decoder, struct deltas *deltas);
+void micro_batch_fold(struct micro_batch *batch, struct event_decoder *decoder,
+                      struct deltas *deltas);
 const struct names *micro_batch_names(const struct micro_batch *batch); /* of the deltas */
-const struct fold *micro_batch_states(const struct micro_batch *batch); /* touched users: fold_next_touched */
+const struct fold *micro_batch_states(
+    const struct micro_batch *batch); /* touched users: fold_next_touched */
 
 /* The cut was sent: what waits begins behind it. Forgets all users and names when they hold more than `bytes_max`. */
 void micro_batch_done(struct micro_batch *batch, size_t bytes_max);

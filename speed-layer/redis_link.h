@@ -16,21 +16,24 @@ struct redis_answer; /* an array that begins with a word */
 struct speed_servers;
 
 /* Connects, checks the server, loads tandem.lua. NULL: err. After an error of any call: close it. */
-struct redis_link *redis_link_open(const struct speed_servers *servers, int server, int timeout_ms, struct err *err);
-void redis_link_close(struct redis_link *link); /* NULL: nothing */
+struct redis_link *redis_link_open(const struct speed_servers *servers, int server, int timeout_ms,
+                                   struct err *err);
+void redis_link_close(struct redis_link *link);             /* NULL: nothing */
 const char *redis_link_name(const struct redis_link *link); /* host:port */
 
 int redis_link_queue(struct redis_link *link, struct command *command, struct err *err);
 int redis_link_send(struct redis_link *link, struct err *err);
 
 /* The answer to the oldest command not yet answered; `function` names it in err. NULL: err. Caller: redis_answer_free. */
-struct redis_answer *redis_link_answer(struct redis_link *link, const char *function, struct err *err);
+struct redis_answer *redis_link_answer(struct redis_link *link, const char *function,
+                                       struct err *err);
 void redis_answer_free(struct redis_answer *answer);
 
 /* Element 0 is the word. A text lives as long as the answer; nil and what is missing is n = 0 with at = NULL. */
 bool answer_is(const struct redis_answer *answer, const char *word);
 size_t answer_elements(const struct redis_answer *answer);
 struct text answer_text(const struct redis_answer *answer, size_t i);
-int64_t answer_number(const struct redis_answer *answer, size_t i); /* an integer, or decimal text */
+int64_t answer_number(const struct redis_answer *answer,
+                      size_t i); /* an integer, or decimal text */
 
 #endif

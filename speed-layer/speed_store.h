@@ -22,18 +22,21 @@ int speed_store_connect(struct speed_store *store, const int *partition, int n, 
 void speed_store_disconnect(struct speed_store *store);
 
 /* Makes this instance the owner of the partition; gives where to go on. The publication was read after the connect. */
-int speed_store_claim(struct speed_store *store, int partition, const struct publication *publication, int64_t *offset,
-                      int64_t *segment, struct err *err);
+int speed_store_claim(struct speed_store *store, int partition,
+                      const struct publication *publication, int64_t *offset, int64_t *segment,
+                      struct err *err);
 
 /* Learns the unknown users of the batches that the speed view knows. Waits for all that was sent before. */
-int speed_store_states(struct speed_store *store, struct micro_batch *const *batch, size_t n, struct err *err);
+int speed_store_states(struct speed_store *store, struct micro_batch *const *batch, size_t n,
+                       struct err *err);
 
 /* Are these partitions still this instance's? Finds a server that was flushed while there was nothing to do. Waits, too. */
-int speed_store_check(struct speed_store *store, struct micro_batch *const *batch, size_t n, struct err *err);
+int speed_store_check(struct speed_store *store, struct micro_batch *const *batch, size_t n,
+                      struct err *err);
 
 /* Queues the folded batch, with its deltas, as one atomic call. */
-int speed_store_apply(struct speed_store *store, const struct micro_batch *batch, const struct deltas *deltas,
-                      struct err *err);
+int speed_store_apply(struct speed_store *store, const struct micro_batch *batch,
+                      const struct deltas *deltas, struct err *err);
 
 /* Queues the reading of rows that have grown too long; they are swapped when they have come. */
 int speed_store_compact(struct speed_store *store, struct err *err);
