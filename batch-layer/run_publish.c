@@ -48,8 +48,7 @@ static int clear_rows(struct run *run, struct err *err)
 {
     if (run->rebuild)
         return statement_run(run->db, err, "DELETE FROM view_row") < 0 ? -1 : 0;
-    return statement_run(run->db, err, "SET LOCAL enable_hashjoin = off") < 0 ||
-                   statement_run(run->db, err, "SET LOCAL enable_mergejoin = off") < 0 ||
+    return statement_plan_by_keys(run->db, err) ||
                    statement_run(run->db, err,
                                  "DELETE FROM view_row v USING (SELECT DISTINCT view, \"group\""
                                  " FROM staged_row WHERE n = %" PRId64 ") s"

@@ -74,8 +74,7 @@ static int prune(struct run *run, struct err *err)
 {
     if (statement_run(run->db, err, "BEGIN") < 0 ||
         statement_run(run->db, err, "UPDATE publication SET states_from = %" PRId64, run->n) < 0 ||
-        statement_run(run->db, err, "SET LOCAL enable_hashjoin = off") < 0 ||
-        statement_run(run->db, err, "SET LOCAL enable_mergejoin = off") < 0)
+        statement_plan_by_keys(run->db, err))
         return -1;
     int64_t pruned = states_prune(run, err);
     if (pruned < 0 ||

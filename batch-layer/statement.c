@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/mem.h"
 #include "handover/database.h"
 
 static PGresult *query(PGconn *db, struct err *err, const char *format, va_list args)
@@ -56,6 +55,16 @@ int statement_number(PGconn *db, struct err *err, int64_t *number, const char *f
                          PQntuples(result), format);
     PQclear(result);
     return failed;
+}
+
+int statement_plan_by_keys(PGconn *db, struct err *err)
+{
+    return statement_run(db, err,
+                         "SELECT set_config('enable_seqscan', 'off', true),"
+                         " set_config('enable_hashjoin', 'off', true),"
+                         " set_config('enable_mergejoin', 'off', true)") < 0
+               ? -1
+               : 0;
 }
 
 int64_t result_number(const PGresult *result, int row, int column)

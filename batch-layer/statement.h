@@ -22,6 +22,13 @@ PGresult *statement_query(PGconn *db, struct err *err, const char *format, ...)
 int statement_number(PGconn *db, struct err *err, int64_t *number, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/*
+ * For the rest of the transaction, joins look the rows of large tables up by their keys. The planner knows nothing of rows
+ * that were staged a moment ago and might else read a whole table, whose size is that of the history, or even scan a
+ * table again for each row.
+ */
+int statement_plan_by_keys(PGconn *db, struct err *err);
+
 /* A field of a text result. */
 int64_t result_number(const PGresult *result, int row, int column);
 

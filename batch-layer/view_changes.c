@@ -23,26 +23,18 @@ static const char *const queries[] = {
         " TO STDOUT (FORMAT binary)",
 };
 
-/*
- * A run looks up the rows that it touches by their key; without this the planner may prefer to read the whole view,
- * whose size is that of the history. A rebuild reads all of it anyhow, and a full join cannot be a nested loop.
- */
-static int choose_plan(PGconn *db, enum view_changes_of of, struct err *err)
-{
-    const char *on = of == CHANGES_OF_REBUILD ? "on" : "off";
-    return statement_run(db, err, "SET enable_hashjoin = %s", on) < 0 ||
-                   statement_run(db, err, "SET enable_mergejoin = %s", on) < 0
-               ? -1
-               : 0;
-}
-
 int view_changes_begin(struct view_changes *changes, PGconn *db, int64_t n, enum view_changes_of of,
                        struct err *err)
 {
     char sql[1024];
-    *changes = (struct view_changes){.of = of};
+    *changes = (struct view_changes){.db = db, .of = of};
     snprintf(sql, sizeof sql, queries[of], n);
-    return choose_plan(db, of, err) || copy_out_begin(&changes->rows, db, sql, err) ? -1 : 0;
+    if (statement_run(db, err, "BEGIN READ ONLY") < 0)
+        return -1;
+    /* a rebuild reads the whole view anyhow, and a full join cannot look up */
+    if (of != CHANGES_OF_REBUILD && statement_plan_by_keys(db, err))
+        return -1;
+    return copy_out_begin(&changes->rows, db, sql, err);
 }
 
 static int no_row(const struct view_change *change, struct err *err)
@@ -80,7 +72,9 @@ int view_changes_next(struct view_changes *changes, struct view_change *change, 
 
 void view_changes_end(struct view_changes *changes)
 {
+    struct err unused; /* nothing was written that could be lost */
     copy_out_end(&changes->rows);
+    statement_run(changes->db, &unused, "ROLLBACK");
     bytes_free(&changes->change);
     bytes_free(&changes->after);
 }

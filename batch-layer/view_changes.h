@@ -26,12 +26,14 @@ struct view_change {
 
 /* Zero-initialised, then begin; end in any case. */
 struct view_changes {
+    PGconn *db;
     enum view_changes_of of;
     struct copy_out rows;
     struct bytes change, after;
 };
 
-/* One statement, one snapshot. `db` is busy until the end: what is written meanwhile goes over another connection. */
+/* One statement, one snapshot, in a transaction of its own: `db` is in none before and busy until the end, so what is
+ * written meanwhile goes over another connection. */
 int view_changes_begin(struct view_changes *changes, PGconn *db, int64_t n, enum view_changes_of of,
                        struct err *err);
 /* 1 and the next group, in no order; 0 at the end; -1. */
