@@ -3,14 +3,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int err_set(struct err *err, enum err_kind kind, const char *format, ...)
+void err_fill(struct err *err, enum err_kind kind, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     err->kind = kind;
     vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
-    return -1;
 }
 
 int err_prefix(struct err *err, const char *format, ...)

@@ -17,9 +17,15 @@ struct err {
     char message[512]; /* operation, object and cause; no secrets, no payloads */
 };
 
-/* Fills `err` and returns -1, so that a function can end with `return err_set(...)`. */
-int err_set(struct err *err, enum err_kind kind, const char *format, ...)
+void err_fill(struct err *err, enum err_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Fills `err`; its value is -1, so that a function can end with `return err_set(...)`: as a macro, so that analysers see it. */
+#define err_set(...)           \
+    (__extension__({           \
+        err_fill(__VA_ARGS__); \
+        -1;                    \
+    }))
 
 /* Puts words before the message: "archive partition 3: " ... Returns -1. */
 int err_prefix(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -333,7 +333,7 @@ size_t options_deployment(struct option_row *rows, struct deployment_options *d)
          "The database of the master dataset and the batch views.", &d->postgres, 0, 0, NULL, true},
         {"partitions", OPTION_INT, "4", "partitions",
          "Partitions of the topic: fixed at setup, checked at every start.", &d->partitions, 1,
-         1024, NULL, false},
+         PARTITIONS_MAX, NULL, false},
     };
     _Static_assert(sizeof all / sizeof *all <= OPTIONS_DEPLOYMENT,
                    "OPTIONS_DEPLOYMENT is too small");

@@ -38,6 +38,8 @@ struct options_usage {
     const char *commands; /* "" or lines "  setup     creates the topic ...\n" */
 };
 
+enum { PARTITIONS_MAX = 256 }; /* of a deployment */
+
 /* The options that every program of a deployment shares. */
 struct deployment_options {
     const char *kafka; /* bootstrap servers */

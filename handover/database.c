@@ -30,7 +30,7 @@ PGconn *database_open(const char *conninfo, const char *program, struct err *err
     return NULL;
 }
 
-int database_failed(PGconn *db, const PGresult *result, const char *operation, struct err *err)
+void database_describe(PGconn *db, const PGresult *result, const char *operation, struct err *err)
 {
     /* Classes 08 connection, 40 rollback, 53 resources, 55 lock, 57 operator intervention may pass by themselves. */
     static const char *const passing[] = {"08", "40", "53", "55", "57"};
@@ -40,8 +40,7 @@ int database_failed(PGconn *db, const PGresult *result, const char *operation, s
         if (strncmp(state, passing[i], 2) == 0)
             kind = ERR_RETRY;
     const char *primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-    return err_set(err, kind, "postgres: %s: %s", operation,
-                   primary ? primary : PQerrorMessage(db));
+    err_fill(err, kind, "postgres: %s: %s", operation, primary ? primary : PQerrorMessage(db));
 }
 
 PGresult *database_query(PGconn *db, struct err *err, const char *sql, int n_params,

@@ -9,8 +9,9 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "common/options.h" /* PARTITIONS_MAX */
 
-enum { PARTITIONS_MAX = 256, DEPLOYMENT_BYTES = 32, SCHEMA_VERSION = 1 };
+enum { DEPLOYMENT_BYTES = 32, SCHEMA_VERSION = 1 };
 
 /* NULL: err (ERR_RETRY when the server is away). `program` becomes application_name. Caller: PQfinish. */
 PGconn *database_open(const char *conninfo, const char *program, struct err *err);
@@ -24,8 +25,13 @@ int database_run(PGconn *db, struct err *err, const char *sql, int n_params,
                  const char *const *params);
 
 /* Fills err from the connection's last error: ERR_RETRY when the connection is gone or the state may pass, else ERR_FATAL.
- * Returns -1. `result` may be NULL and is not cleared. */
-int database_failed(PGconn *db, const PGresult *result, const char *operation, struct err *err);
+ * database_failed is -1. `result` may be NULL and is not cleared. */
+void database_describe(PGconn *db, const PGresult *result, const char *operation, struct err *err);
+#define database_failed(...)            \
+    (__extension__({                    \
+        database_describe(__VA_ARGS__); \
+        -1;                             \
+    }))
 
 /* What the batch layer has published: one row, read in one statement. */
 struct publication {

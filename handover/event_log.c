@@ -146,7 +146,7 @@ int event_log_deployment(const char *bootstrap, const char *topic, char *deploym
 int event_log_check_deployment(const char *bootstrap, const char *topic, int partitions,
                                const char *deployment, struct err *err)
 {
-    char why[256], mark[128];
+    char why[256], mark[128] = "";
     rd_kafka_conf_t *conf = event_log_conf(bootstrap, "tandem-check");
     rd_kafka_t *client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
     if (!client) {

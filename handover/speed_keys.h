@@ -20,8 +20,8 @@
 
 #include "views/bytes.h"
 
-#define SPEED_STATE_KEY "tandem"
-#define SPEED_ROW_PREFIX "tandem:row:"
+#define SPEED_STATE_KEY   "tandem"
+#define SPEED_ROW_PREFIX  "tandem:row:"
 #define SPEED_USER_PREFIX "tandem:user:"
 
 /* Each replaces `into` by a key (0 bytes follow, not counted). */

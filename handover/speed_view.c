@@ -62,17 +62,18 @@ static bool error_may_pass(const char *text)
     return strstr(text, "unction not found") != NULL;
 }
 
-int speed_view_failed(redisContext *redis, redisReply *reply, const char *operation,
-                      struct err *err)
+void speed_view_describe(redisContext *redis, redisReply *reply, const char *operation,
+                         struct err *err)
 {
     const char *host = redis->tcp.host ? redis->tcp.host : "?";
     if (!reply || reply->type != REDIS_REPLY_ERROR)
-        return err_set(err, ERR_RETRY, "redis %s:%d: %s: %s", host, redis->tcp.port, operation,
-                       redis->err ? redis->errstr
-                       : reply    ? "unexpected reply"
-                                  : "no reply");
-    return err_set(err, error_may_pass(reply->str) ? ERR_RETRY : ERR_FATAL, "redis %s:%d: %s: %s",
-                   host, redis->tcp.port, operation, reply->str);
+        err_fill(err, ERR_RETRY, "redis %s:%d: %s: %s", host, redis->tcp.port, operation,
+                 redis->err ? redis->errstr
+                 : reply    ? "unexpected reply"
+                            : "no reply");
+    else
+        err_fill(err, error_may_pass(reply->str) ? ERR_RETRY : ERR_FATAL, "redis %s:%d: %s: %s",
+                 host, redis->tcp.port, operation, reply->str);
 }
 
 /* The value behind `name:` in INFO's text, up to the end of its line; n = 0: it is not there. */

@@ -31,12 +31,19 @@ static inline int speed_server_of(const struct speed_servers *servers, int parti
 }
 
 /* Connects within `timeout_ms`, which then also bounds each call. NULL: err says which server and why. Caller: redisFree. */
-redisContext *speed_view_open(const struct speed_servers *servers, int server, int timeout_ms, struct err *err);
+redisContext *speed_view_open(const struct speed_servers *servers, int server, int timeout_ms,
+                              struct err *err);
 
 /* drop(N): segments below N are gone, from now on and for every reader and writer. Frees their memory afterwards, in steps. */
 int speed_view_drop(redisContext *redis, const char *deployment, int64_t n, struct err *err);
 
 /* A reply that is missing (connection lost) or an error becomes an err (ERR_RETRY when the server may come back). */
-int speed_view_failed(redisContext *redis, redisReply *reply, const char *operation, struct err *err);
+void speed_view_describe(redisContext *redis, redisReply *reply, const char *operation,
+                         struct err *err);
+#define speed_view_failed(...)            \
+    (__extension__({                      \
+        speed_view_describe(__VA_ARGS__); \
+        -1;                               \
+    }))
 
 #endif

@@ -365,13 +365,12 @@ static bool worker_pauses(const struct worker *worker)
 int worker_turn(struct worker *worker, struct err *err)
 {
     int failed;
-    if (worker_pauses(worker))
-        failed = worker_wait(worker, IDLE_MS, err);
-    else if (!worker->consumer)
+    bool pauses = worker_pauses(worker);
+    if (!pauses && !worker->consumer)
         failed = worker_join(worker, err);
-    else if (worker->claimed)
+    else if (!pauses && worker->claimed)
         failed = worker_work(worker, err);
-    else if (consumer_assignment(worker->consumer)->n > 0)
+    else if (!pauses && consumer_assignment(worker->consumer)->n > 0)
         failed = worker_claim(worker, err);
     else
         failed = worker_wait(worker, IDLE_MS, err);

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { UNTOUCHED = UINT32_MAX };
+static const uint32_t UNTOUCHED = UINT32_MAX;
 
 struct user {
     uint32_t touched; /* place in the touched list, UNTOUCHED */

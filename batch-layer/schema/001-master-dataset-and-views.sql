@@ -2,7 +2,7 @@
 -- :partitions and adds one partition of `events` for each Kafka partition.
 
 CREATE TABLE deployment (
-    only           boolean PRIMARY KEY DEFAULT true CHECK (only),
+    "only"         boolean PRIMARY KEY DEFAULT true CHECK ("only"),
     id             text NOT NULL,      -- 32 hex digits; the same stands in Kafka and in every Redis
     schema_version int NOT NULL,
     topic          text NOT NULL,
@@ -130,7 +130,7 @@ CREATE TABLE user_state (
 );
 
 CREATE TABLE publication (
-    only         boolean PRIMARY KEY DEFAULT true CHECK (only),
+    "only"       boolean PRIMARY KEY DEFAULT true CHECK ("only"),
     n            int8 NOT NULL,
     boundary     int8[] NOT NULL,      -- index 1 is partition 0
     states_from  int8 NOT NULL,        -- user_state stands for segments >= this; older versions may be pruned
