@@ -14,6 +14,9 @@
  */
 #define FORGET_LOCK INT64_C(0x74616e64656d0002)
 
+/* Notes where the events of [B_{n-1}, B_n) are (table user_events), inside the publishing transaction. */
+int forget_index(struct run *run, struct err *err);
+
 /* For the `forget` events of [B_{n-1}, B_n), inside the publishing transaction. Returns the rows changed, -1: err. */
 int64_t forget_replace(struct run *run, struct err *err);
 

@@ -83,13 +83,19 @@ static int states_bring(struct aggregate *a, struct err *err)
              a->partition);
     struct copy_out rows = {0};
     struct text field[FIELDS];
-    int more = copy_out_begin(&rows, run->db, sql, err) ? -1 : 1;
+    int more = statement_run(run->db, err, "BEGIN READ ONLY") < 0 ||
+                       statement_plan_by_keys(run->db, err) ||
+                       copy_out_begin(&rows, run->db, sql, err)
+                   ? -1
+                   : 1;
     while (more > 0 && (more = copy_out_row(&rows, field, FIELDS, err)) > 0)
         if (!fold_knows(a->fold, field[USER]) && fold_put_state(a->fold, field[USER], field[STATE]))
             more = err_set(err, ERR_DATA,
                            "partition %d: a stored user state is damaged: `tandem-batch rebuild`",
                            a->partition);
     copy_out_end(&rows);
+    if (more == 0 && statement_run(run->db, err, "COMMIT") < 0)
+        return -1;
     return more;
 }
 

@@ -123,7 +123,7 @@ static int publish_number(struct run *run, int64_t rows, int64_t states, int64_t
 
 static int publish(struct run *run, PGconn *reader, struct err *err)
 {
-    if (statement_run(run->db, err, "BEGIN") < 0)
+    if (statement_run(run->db, err, "BEGIN") < 0 || forget_index(run, err))
         return -1;
     int64_t forgotten = forget_replace(run, err);
     int64_t rows = forgotten < 0 ? -1 : publish_rows(run, reader, err);

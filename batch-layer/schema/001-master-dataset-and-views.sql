@@ -29,6 +29,16 @@ CREATE TABLE events (
     PRIMARY KEY (partition, "offset")
 ) PARTITION BY LIST (partition);
 
+-- Where the events of a user are, roughly: each run's offsets by a hash of the user, written when it publishes. So `forget`
+-- finds its rows without reading the history, and the archive has no second index to keep. Forgotten rows leave it.
+CREATE TABLE user_events (
+    partition  int2 NOT NULL,
+    bucket     int2 NOT NULL,          -- hashtextextended("user", 0) & 1023
+    n          int8 NOT NULL,          -- the run
+    offsets    int8[] NOT NULL,
+    PRIMARY KEY (partition, bucket, n)
+);
+
 -- Records that are no event, as they came.
 CREATE TABLE bad_events (
     partition  int2 NOT NULL,
