@@ -79,6 +79,8 @@ int64_t snapshot_count(const struct snapshot *snapshot, size_t row, enum layer l
 /* The same by symbol, in O(1) for long rows. */
 int64_t snapshot_count_of(const struct snapshot *snapshot, size_t row, enum layer layer,
                           uint32_t member);
+/* The symbol of a name; UINT32_MAX: no row of the snapshot has it. */
+uint32_t snapshot_find(const struct snapshot *snapshot, struct text name);
 struct text snapshot_name(const struct snapshot *snapshot, uint32_t member);
 
 /* The user's `seen`, oldest first, repeats kept, as merged: symbols; returns how many (0: unknown or forgotten). */

@@ -1,0 +1,43 @@
+#include "serving-layer/merge.h"
+
+static const struct sums no_speed;
+
+static void put_count(struct member_count *counts, size_t *n, uint32_t member, uint64_t value)
+{
+    if (value)
+        counts[(*n)++] = (struct member_count){member, (int64_t)value};
+}
+
+/* The speed parts as one. */
+static const struct sums *speed_sum(const struct parts *parts, struct sums *scratch)
+{
+    if (parts->n_speed == 0)
+        return &no_speed;
+    if (parts->n_speed == 1)
+        return parts->speed[0];
+    sums_clear(scratch);
+    for (size_t i = 0; i < parts->n_speed; i++)
+        sums_add_all(scratch, parts->speed[i]);
+    return scratch;
+}
+
+size_t merge_row(const struct parts *parts, enum layer layer, struct sums *scratch,
+                 struct bytes *into)
+{
+    const struct batch_row *batch = layer == LAYER_SPEED ? NULL : parts->batch;
+    const struct sums *speed = layer == LAYER_BATCH ? &no_speed : speed_sum(parts, scratch);
+    size_t most = batch_row_counters(batch) + speed->n, n = 0, cursor = 0;
+    if (most == 0)
+        return 0;
+    struct member_count *counts = (void *)bytes_room(into, most * sizeof *counts);
+    uint32_t member;
+    int64_t value;
+    while (batch_row_next(batch, &cursor, &member, &value))
+        put_count(counts, &n, member, (uint64_t)value + (uint64_t)sums_get(speed, member));
+    for (uint32_t i = 0; i < speed->n_slots; i++)
+        if (speed->slot[i].member != SUMS_FREE &&
+            batch_row_count(batch, speed->slot[i].member) == 0)
+            put_count(counts, &n, speed->slot[i].member, (uint64_t)speed->slot[i].value);
+    into->n += n * sizeof *counts;
+    return n;
+}

@@ -1,0 +1,24 @@
+/*
+ * snapshot: what stands behind the snapshot of reader.h. For the reader, which makes them; everybody else uses reader.h.
+ */
+#ifndef TANDEM_SERVING_SNAPSHOT_H
+#define TANDEM_SERVING_SNAPSHOT_H
+
+#include "serving-layer/batch_view.h"
+#include "serving-layer/merge.h"
+#include "serving-layer/symbols.h"
+
+/* Everything is borrowed for as long as the snapshot is shown. */
+struct snapshot {
+    const struct batch_edition *edition;
+    const struct symbols *symbols;
+    const int64_t *as_of;
+    bool degraded;
+    const struct parts *const *rows; /* by the row's place in what was asked */
+    size_t n_rows;
+    const uint32_t *seen;
+    size_t n_seen;
+    struct sums *scratch;
+};
+
+#endif

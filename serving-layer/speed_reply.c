@@ -1,0 +1,209 @@
+#include "serving-layer/speed_reply.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { DEPLOYMENT, EPOCH, RETIRED, LAYOUT, FIRST_PARTITION };
+
+/* The reply at hand. */
+struct take {
+    const redisReply *reply;
+    const struct speed_read *read;
+    const struct speed_servers *servers;
+    int server;
+    struct speed_seen *seen;
+    size_t at; /* next element */
+};
+
+void speed_seen_reset(struct speed_seen *seen)
+{
+    *seen = (struct speed_seen){.top = 0};
+}
+
+static const redisReply *take_next(struct take *take)
+{
+    return take->at < take->reply->elements ? take->reply->element[take->at++] : NULL;
+}
+
+static bool is_string(const redisReply *reply)
+{
+    return reply && reply->type == REDIS_REPLY_STRING;
+}
+
+static bool is_array(const redisReply *reply, size_t elements)
+{
+    return reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == elements;
+}
+
+static int64_t number_of(const redisReply *reply, int64_t absent)
+{
+    return is_string(reply) ? strtoll(reply->str, NULL, 10) : absent;
+}
+
+static struct text text_of_reply(const redisReply *reply)
+{
+    return (struct text){reply->str, (size_t)reply->len};
+}
+
+/* ---- the hash `tandem` ---- */
+
+/* What is kept belongs to an epoch. A read that asked for suffixes of another one's rows is worth nothing. */
+static enum reply_verdict epoch_take(struct take *take, const char *epoch)
+{
+    if (strcmp(take->seen->epoch, epoch) == 0)
+        return REPLY_OK;
+    bool dropped = kept_rows_drop_server(take->read->kept, take->server);
+    snprintf(take->seen->epoch, sizeof take->seen->epoch, "%s", epoch);
+    return dropped ? REPLY_REPEAT : REPLY_OK;
+}
+
+static enum reply_verdict owner_take(struct take *take, const redisReply *state, const char **why)
+{
+    const redisReply *deployment = state->element[DEPLOYMENT], *layout = state->element[LAYOUT];
+    char expected[32];
+    snprintf(expected, sizeof expected, "%d/%d", take->server, take->servers->n);
+    if (!is_string(deployment)) /* nobody has claimed yet, or it was flushed */
+        return epoch_take(take, "");
+    *why = "it holds the speed view of another deployment";
+    if (strcmp(deployment->str, take->read->deployment) != 0)
+        return REPLY_FOREIGN;
+    *why = "its place in TANDEM_REDIS is another one than the speed layer's";
+    if (is_string(layout) && strcmp(layout->str, expected) != 0)
+        return REPLY_FOREIGN;
+    *why = "it has no epoch";
+    if (!is_string(state->element[EPOCH]) || state->element[EPOCH]->len == 0)
+        return REPLY_FOREIGN;
+    if (number_of(state->element[RETIRED], 0) > take->read->edition->n)
+        return REPLY_DROPPED;
+    return epoch_take(take, state->element[EPOCH]->str);
+}
+
+/*
+ * as_of[p] = max(offset, boundary): a partition that is behind the boundary has nothing in segments >= N (its barrier N is
+ * still ahead of it), and all that is below the boundary stands in batch view N. Returns the newest segment.
+ */
+static int64_t offsets_take(struct take *take, const redisReply *state)
+{
+    const struct batch_edition *edition = take->read->edition;
+    int64_t newest = edition->n;
+    size_t at = FIRST_PARTITION;
+    for (int p = take->server; p < edition->partitions; p += take->servers->n, at += 2) {
+        int64_t offset = number_of(state->element[at], -1),
+                segment = number_of(state->element[at + 1], -1);
+        take->read->as_of[p] = offset > edition->boundary[p] ? offset : edition->boundary[p];
+        newest = segment > newest ? segment : newest;
+    }
+    return newest;
+}
+
+static size_t partitions_here(const struct take *take)
+{
+    int behind = take->read->edition->partitions - take->server;
+    return behind > 0 ? (size_t)((behind + take->servers->n - 1) / take->servers->n) : 0;
+}
+
+/* ---- rows and users ---- */
+
+/*
+ * A part that was compacted (another generation) has nothing to be added to: it goes, and the row is asked for from its
+ * beginning. A part that is not there was asked for from its beginning, so any generation will do.
+ */
+static enum reply_verdict row_take(struct take *take, struct kept_row *row, int64_t segment,
+                                   const redisReply *generation_of, const redisReply *log)
+{
+    struct kept_rows *kept = take->read->kept;
+    struct kept_part *part = kept_part_find(row, take->server, segment);
+    int64_t generation = number_of(generation_of, 0);
+    if (!is_string(log))
+        return REPLY_BROKEN;
+    if (part && part->generation != generation) {
+        kept_part_drop(kept, row, part);
+        return REPLY_REPEAT;
+    }
+    if (log->len == 0)
+        return REPLY_OK;
+    if (!part)
+        part = kept_part_new(kept, row, take->server, segment, generation);
+    if (kept_part_append(kept, part, text_of_reply(log), take->read->symbols) == 0)
+        return REPLY_OK;
+    kept_part_drop(kept, row, part);
+    return REPLY_BROKEN;
+}
+
+/* Takes in every row, also behind one that moved: all of them were sent. */
+static enum reply_verdict segment_take(struct take *take, int64_t segment)
+{
+    const struct speed_read *read = take->read;
+    const redisReply *generations = take_next(take);
+    if (!is_array(generations, read->n_rows))
+        return REPLY_BROKEN;
+    enum reply_verdict verdict = REPLY_OK;
+    for (size_t r = 0; r < read->n_rows; r++) {
+        enum reply_verdict row =
+            row_take(take, read->rows[r], segment, generations->element[r], take_next(take));
+        if (row == REPLY_BROKEN)
+            return REPLY_BROKEN;
+        if (row == REPLY_REPEAT)
+            verdict = REPLY_REPEAT;
+    }
+    return verdict;
+}
+
+/* The newest segment that has the user's state is the one that counts, also when it is empty (forgotten). */
+static enum reply_verdict user_take(struct take *take, struct speed_user *user)
+{
+    user->found = false;
+    for (int64_t segment = take->seen->top; segment >= take->read->edition->n; segment--) {
+        const redisReply *state = take_next(take);
+        if (!state || (state->type != REDIS_REPLY_STRING && state->type != REDIS_REPLY_NIL))
+            return REPLY_BROKEN;
+        if (state->type == REDIS_REPLY_NIL || user->found)
+            continue;
+        user->found = true;
+        bytes_clear(&user->state);
+        bytes_put_text(&user->state, text_of_reply(state));
+    }
+    return REPLY_OK;
+}
+
+static enum reply_verdict content_take(struct take *take)
+{
+    const struct speed_read *read = take->read;
+    enum reply_verdict verdict = REPLY_OK;
+    for (int64_t segment = read->edition->n; read->n_rows && segment <= take->seen->top;
+         segment++) {
+        enum reply_verdict one = segment_take(take, segment);
+        if (one == REPLY_BROKEN)
+            return REPLY_BROKEN;
+        if (one == REPLY_REPEAT)
+            verdict = REPLY_REPEAT;
+    }
+    for (size_t u = 0; u < read->n_users; u++)
+        if (speed_server_of(take->servers, read->users[u].partition) == take->server &&
+            user_take(take, &read->users[u]) != REPLY_OK)
+            return REPLY_BROKEN;
+    return verdict;
+}
+
+enum reply_verdict speed_reply_take(const redisReply *reply, const struct speed_read *read,
+                                    const struct speed_servers *servers, int server,
+                                    struct speed_seen *seen, const char **why)
+{
+    struct take take = {reply, read, servers, server, seen, 0};
+    *why = reply->type == REDIS_REPLY_ERROR ? reply->str : "the reply is not what was asked for";
+    const redisReply *state = reply->type == REDIS_REPLY_ARRAY ? take_next(&take) : NULL;
+    if (!is_array(state, FIRST_PARTITION + 2 * partitions_here(&take)))
+        return REPLY_BROKEN;
+    enum reply_verdict verdict = owner_take(&take, state, why);
+    if (verdict != REPLY_OK)
+        return verdict;
+    *why = "a row or a user's state is not what it should be";
+    int64_t newest = offsets_take(&take, state);
+    verdict = content_take(&take);
+    if (verdict != REPLY_BROKEN &&
+        newest > seen->top) { /* a segment has begun that was not asked for */
+        seen->top = newest;
+        verdict = REPLY_REPEAT;
+    }
+    return verdict;
+}
