@@ -7,8 +7,8 @@
 #include "common/mem.h"
 
 /* The order of all that follows. */
-#define COLUMNS                                                                                    \
-    "partition, \"offset\", type, event_id, \"user\", item, ts, quantity, price, currency, "       \
+#define COLUMNS                                                                              \
+    "partition, \"offset\", type, event_id, \"user\", item, ts, quantity, price, currency, " \
     "country, device, \"order\", list"
 
 enum column {

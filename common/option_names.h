@@ -27,6 +27,8 @@ static const char *const option_names[] = {
     "CHUNK_EVENTS",
     "JSON",
     "MEMORY_BYTES",
+    "REPLICATION",
+    "RETENTION_HOURS",
     "RETIRE_WAIT_S",
     "WAIT_S",
     /* tandem-feed */

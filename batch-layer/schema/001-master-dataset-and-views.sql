@@ -1,5 +1,5 @@
--- Tandem's tables (design.md, section 5). Applied once, in one transaction, by `tandem-batch setup`, which replaces
--- :partitions and adds one partition of `events` for each Kafka partition.
+-- Tandem's tables (design.md, section 5). Applied once, in one transaction, by `tandem-batch setup`, which also
+-- makes one partition of `events` for each Kafka partition and writes the first rows.
 
 CREATE TABLE deployment (
     "only"         boolean PRIMARY KEY DEFAULT true CHECK ("only"),
