@@ -9,7 +9,7 @@
 
 #define LOG "archive"
 
-enum { HURRY_MS = 100, QUEUE_LOW = 20000 };
+enum { CHECK_MS = 5000, HURRY_MS = 100, QUEUE_LOW = 20000 };
 
 struct archive_log {
     rd_kafka_t *kafka;
@@ -78,7 +78,9 @@ int archive_log_stop(struct archive_log *log, struct err *err)
 
 int archive_log_start(struct archive_log *log, const int64_t *offset, struct err *err)
 {
-    if (archive_log_stop(log, err))
+    /* Who has asked for the topic is connected to its brokers: the first records come in milliseconds, not a second. */
+    if (archive_log_stop(log, err) ||
+        event_log_check(log->kafka, log->topic, log->partitions, CHECK_MS, err))
         return -1;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(log->partitions);
     for (int p = 0; p < log->partitions; p++)

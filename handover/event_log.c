@@ -65,8 +65,11 @@ static int topic_check(const rd_kafka_metadata_topic_t *topic, const char *name,
     return 0;
 }
 
-int event_log_check(rd_kafka_t *client, const char *topic, int partitions, int timeout_ms,
-                    struct err *err)
+/* `judge` is asked about the topic's metadata; unknown topics have an error there. */
+static int topic_ask(rd_kafka_t *client, const char *topic, int timeout_ms,
+                     int (*judge)(const rd_kafka_metadata_topic_t *topic, const char *name,
+                                  int partitions, struct err *err),
+                     int partitions, struct err *err)
 {
     rd_kafka_topic_t *handle = rd_kafka_topic_new(client, topic, NULL);
     if (!handle)
@@ -80,12 +83,28 @@ int event_log_check(rd_kafka_t *client, const char *topic, int partitions, int t
                          rd_kafka_err2str(failed));
     } else {
         result = metadata->topic_cnt == 1
-                     ? topic_check(&metadata->topics[0], topic, partitions, err)
+                     ? judge(&metadata->topics[0], topic, partitions, err)
                      : err_set(err, ERR_RETRY, "kafka: no metadata of topic %s", topic);
         rd_kafka_metadata_destroy(metadata);
     }
     rd_kafka_topic_destroy(handle);
     return result;
+}
+
+int event_log_check(rd_kafka_t *client, const char *topic, int partitions, int timeout_ms,
+                    struct err *err)
+{
+    return topic_ask(client, topic, timeout_ms, topic_check, partitions, err);
+}
+
+/* 1: it is there; 0: it is not. */
+static int topic_is_there(const rd_kafka_metadata_topic_t *topic, const char *name, int partitions,
+                          struct err *err)
+{
+    (void)partitions;
+    if (topic->err && topic->err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+        return err_set(err, ERR_RETRY, "kafka: topic %s: %s", name, rd_kafka_err2str(topic->err));
+    return !topic->err;
 }
 
 /* Reads the mark's partition to its end; the last value of the key wins. */
@@ -103,9 +122,7 @@ static int mark_read(rd_kafka_t *consumer, const char *topic, char *deployment, 
             snprintf(deployment, bytes, "%.*s", (int)message->len,
                      message->payload ? (const char *)message->payload : "");
         rd_kafka_message_destroy(message);
-        if (why == RD_KAFKA_RESP_ERR__PARTITION_EOF ||
-            why == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
-            why == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || why == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
+        if (why == RD_KAFKA_RESP_ERR__PARTITION_EOF)
             return 0;
         if (why)
             return err_set(err, ERR_RETRY, "kafka: topic %s: %s", topic, rd_kafka_err2str(why));
@@ -114,30 +131,55 @@ static int mark_read(rd_kafka_t *consumer, const char *topic, char *deployment, 
                    MARK_TIMEOUT_MS);
 }
 
-int event_log_deployment(const char *bootstrap, const char *topic, char *deployment, size_t bytes,
-                         struct err *err)
+/* A consumer that belongs to no group: its partition is assigned by hand. */
+static rd_kafka_t *mark_consumer_open(const char *bootstrap, struct err *err)
 {
-    char mark[300], why[256];
-    snprintf(mark, sizeof mark, "%s.deployment", topic);
+    static const char *const settled[][2] = {
+        {"group.id", "tandem-check"}, /* never joined */
+        {"enable.auto.commit", "false"},
+        {"enable.partition.eof", "true"},
+        {"fetch.wait.max.ms", "10"}, /* as late is the news of the end */
+    };
+    char why[256];
     rd_kafka_conf_t *conf = event_log_conf(bootstrap, "tandem-check");
-    event_log_set(conf, "group.id",
-                  "tandem-check"); /* never joined: the partition is assigned by hand */
-    event_log_set(conf, "enable.auto.commit", "false");
-    event_log_set(conf, "enable.partition.eof", "true");
+    for (size_t i = 0; i < sizeof settled / sizeof *settled; i++)
+        event_log_set(conf, settled[i][0], settled[i][1]);
     rd_kafka_t *consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
     if (!consumer) {
         rd_kafka_conf_destroy(conf);
-        return err_set(err, ERR_FATAL, "kafka: %s", why);
+        err_set(err, ERR_FATAL, "kafka: %s", why);
+        return NULL;
     }
     rd_kafka_poll_set_consumer(consumer);
+    return consumer;
+}
+
+static int mark_assign(rd_kafka_t *consumer, const char *topic, struct err *err)
+{
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, mark, 0)->offset = RD_KAFKA_OFFSET_BEGINNING;
+    rd_kafka_topic_partition_list_add(list, topic, 0)->offset = RD_KAFKA_OFFSET_BEGINNING;
     rd_kafka_resp_err_t failed = rd_kafka_assign(consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
+    return failed ? err_set(err, ERR_FATAL, "kafka: assign %s: %s", topic, rd_kafka_err2str(failed))
+                  : 0;
+}
+
+int event_log_deployment(const char *bootstrap, const char *topic, char *deployment, size_t bytes,
+                         struct err *err)
+{
+    char mark[300];
+    snprintf(mark, sizeof mark, "%s.deployment", topic);
+    rd_kafka_t *consumer = mark_consumer_open(bootstrap, err);
+    if (!consumer)
+        return -1;
     deployment[0] = 0;
-    int result =
-        failed ? err_set(err, ERR_FATAL, "kafka: assign %s: %s", mark, rd_kafka_err2str(failed))
-               : mark_read(consumer, mark, deployment, bytes, err);
+    /* Asked first: librdkafka does not tell an assigned consumer that its topic is not there. */
+    int result = topic_ask(consumer, mark, MARK_TIMEOUT_MS, topic_is_there, 1, err);
+    if (result > 0)
+        result =
+            mark_assign(consumer, mark, err) || mark_read(consumer, mark, deployment, bytes, err)
+                ? -1
+                : 0;
     rd_kafka_consumer_close(consumer);
     rd_kafka_destroy(consumer);
     return result;
