@@ -14,7 +14,10 @@ static const char *const option_names[] = {
     "REDIS",
     "TOPIC",
     /* tandem-serve */
+    "ACKNOWLEDGE_MS",
+    "IDLE_S",
     "LISTEN",
+    "OUTSTANDING",
     "THREADS",
     /* tandem-speed */
     "BATCH_EVENTS",
@@ -52,6 +55,7 @@ static const char *const option_names[] = {
     /* the private stack and the layers on it (deploy/local), tests */
     "BIN",
     "CRASH_AT",
+    "LAW_ROUNDS",
     "LOCAL",
     "PORT_BASE",
     "REDIS_SERVERS",

@@ -112,7 +112,7 @@ int user_states_find(PGconn *db, struct micro_batch *batch, struct err *err)
     if (micro_batch_is(batch)->segment == 0)
         return all_are_new(batch, err);
     struct bytes array = {0};
-    size_t asked[USERS_AT_ONCE], next = 0;
+    size_t asked[USERS_AT_ONCE] = {0}, next = 0;
     int failed = 0;
     while (!failed && next < micro_batch_unknown(batch)) {
         struct names *users = names_new();

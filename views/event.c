@@ -255,7 +255,7 @@ static int object_decode(struct json_scan *scan, enum event_needs needs, struct 
     if (!json_take(scan, '{')) {
         if (json_skip(scan))
             return not_json(why);
-        *why = (struct event_error){"", "is not a JSON object"};
+        *why = (struct event_error){"", EVENT_NOT_AN_OBJECT};
         return -1;
     }
     if (fields_decode(scan, &seen, event, why))

@@ -1,0 +1,152 @@
+#include "serving-layer/call.h"
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "serving-layer/figures.h"
+#include "serving-layer/json_out.h"
+#include "serving-layer/loop.h"
+
+static const char *status_title(int status)
+{
+    switch (status) {
+    case 200: return "OK";
+    case 202: return "Accepted";
+    case 400: return "Bad Request";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 413: return "Content Too Large";
+    case 422: return "Unprocessable Content";
+    case 503: return "Service Unavailable";
+    default: return "Internal Server Error";
+    }
+}
+
+static void call_free(struct call *call)
+{
+    call->loop->calls--;
+    request_free(&call->request);
+    bytes_free(&call->out);
+    free(call->more);
+    free(call);
+}
+
+void call_reply(struct call *call, int status, const char *content_type)
+{
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(call->http);
+    struct evbuffer *body = evbuffer_new();
+    evhttp_add_header(headers, "Content-Type", content_type);
+    evbuffer_add(body, call->out.at, call->out.n);
+    figures_count(&call->loop->figures, call->route, status, clock_monotonic_us() - call->began_us);
+    evhttp_send_reply(call->http, status, status_title(status),
+                      body); /* frees a request whose client has gone, too */
+    evbuffer_free(body);
+    call_free(call);
+}
+
+void call_problem(struct call *call, int status, const char *detail, const char *field, long index)
+{
+    struct bytes *out = &call->out;
+    bytes_clear(out);
+    json_put(out, "{\"type\":\"about:blank\",\"title\":");
+    json_put_text(out, text_of(status_title(status)));
+    json_put(out, ",\"status\":");
+    json_put_int(out, status);
+    json_put(out, ",\"detail\":");
+    json_put_text(out, text_of(detail));
+    if (field) {
+        json_put(out, ",\"field\":");
+        json_put_text(out, text_of(field));
+    }
+    if (index >= 0) {
+        json_put(out, ",\"index\":");
+        json_put_int(out, index);
+    }
+    json_put(out, "}\n");
+    call_reply(call, status, "application/problem+json");
+}
+
+void call_wrong_request(struct call *call, const struct request_error *error)
+{
+    struct bytes detail = {0};
+    if (error->parameter[0]) {
+        bytes_put_text(&detail, text_of(error->parameter));
+        bytes_put(&detail, " ", 1);
+    }
+    bytes_put(&detail, error->detail, strlen(error->detail) + 1);
+    call_problem(call, 400, detail.at, error->parameter[0] ? error->parameter : NULL, -1);
+    bytes_free(&detail);
+}
+
+void call_unavailable(struct call *call, const char *detail)
+{
+    evhttp_add_header(evhttp_request_get_output_headers(call->http), "Retry-After", "1");
+    call_problem(call, 503, detail, NULL, -1);
+}
+
+void call_reply_snapshot(struct call *call, const struct snapshot *snapshot)
+{
+    static const char *const layers[] = {"merged", "batch", "speed"};
+    struct bytes *out = &call->out;
+    int partitions = snapshot_partitions(snapshot);
+    const int64_t *boundary = snapshot_boundary(snapshot);
+    json_put(out, ",\"batch\":");
+    json_put_int(out, snapshot_batch(snapshot));
+    json_put(out, ",\"boundary\":");
+    json_put_ints(out, boundary, partitions);
+    json_put(out, ",\"as_of\":");
+    json_put_ints(out, call->layer == LAYER_BATCH ? boundary : snapshot_as_of(snapshot),
+                  partitions);
+    json_put(out, ",\"layer\":\"");
+    json_put(out, layers[call->layer]);
+    json_put(out,
+             snapshot_degraded(snapshot) ? "\",\"degraded\":true}\n" : "\",\"degraded\":false}\n");
+    call_reply(call, 200, "application/json");
+}
+
+void call_ask(struct call *call, const struct row_ref *rows, size_t n, struct text user,
+              reader_done done)
+{
+    reader_ask(call->loop->reader, rows, n, user, done, call);
+}
+
+bool call_has_no_snapshot(struct call *call, const struct snapshot *snapshot)
+{
+    if (!snapshot)
+        call_unavailable(
+            call,
+            "there is no batch view to answer from yet: Postgres is away, or this server has just started");
+    return !snapshot;
+}
+
+int call_take_n(struct call *call, int64_t initial, int64_t max)
+{
+    struct request_error error;
+    if (!request_int(&call->request, "n", initial, 1, max, &call->n, &error))
+        return 0;
+    call_wrong_request(call, &error);
+    return -1;
+}
+
+int call_take_layer(struct call *call)
+{
+    struct request_error error;
+    int layer;
+    if (request_choice(&call->request, "layer", "merged|batch|speed", &layer, &error)) {
+        call_wrong_request(call, &error);
+        return -1;
+    }
+    call->layer = (enum layer)layer;
+    return 0;
+}
+
+int call_no_more_parameters(struct call *call)
+{
+    struct request_error error;
+    if (!request_no_more(&call->request, &error))
+        return 0;
+    call_wrong_request(call, &error);
+    return -1;
+}

@@ -1,0 +1,54 @@
+/*
+ * call: one HTTP request from its arrival to its answer. A handler reads `request`, fills `out` with JSON and ends with
+ * exactly one call_reply or call_problem, at once or later from the same event loop; after that the call is gone.
+ */
+#ifndef TANDEM_SERVING_CALL_H
+#define TANDEM_SERVING_CALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "serving-layer/reader.h"
+#include "serving-layer/request.h"
+
+struct loop;
+struct evhttp_request;
+struct route;
+
+struct call {
+    struct loop *loop;
+    struct evhttp_request *http;
+    const struct route *route; /* NULL: no route had this path */
+    struct request request;
+    struct text arg[2]; /* what stood for {} and {*} in the route's pattern */
+    struct text body;
+    struct bytes out; /* the answer's JSON */
+    int64_t began_us;
+    enum layer layer;
+    int64_t n;
+    void *more; /* the handler's own */
+};
+
+void call_reply(struct call *call, int status, const char *content_type);
+/* RFC 9457. `field`: NULL, or what was wrong in the input; index: -1, or which event. */
+void call_problem(struct call *call, int status, const char *detail, const char *field, long index);
+/* 400 for a parameter. */
+void call_wrong_request(struct call *call, const struct request_error *error);
+/* 503 with Retry-After. */
+void call_unavailable(struct call *call, const char *detail);
+
+/* Appends "batch", "boundary", "as_of", "layer", "degraded" and the closing brace, and replies 200. */
+void call_reply_snapshot(struct call *call, const struct snapshot *snapshot);
+
+/* Asks the loop's reader; `done` gets the call as its context, and no snapshot when there is no batch view yet. */
+void call_ask(struct call *call, const struct row_ref *rows, size_t n, struct text user,
+              reader_done done);
+/* In a reader_done: true, and replies 503, when there is no snapshot. */
+bool call_has_no_snapshot(struct call *call, const struct snapshot *snapshot);
+
+/* Parameters that many calls have: `n` and `layer`. 0, or -1: it has replied. */
+int call_take_n(struct call *call, int64_t initial, int64_t max);
+int call_take_layer(struct call *call);
+int call_no_more_parameters(struct call *call);
+
+#endif

@@ -1,0 +1,22 @@
+/* figures: what a loop counts of its requests, and /metrics in Prometheus' text format. Written by one loop, read by any. */
+#ifndef TANDEM_SERVING_FIGURES_H
+#define TANDEM_SERVING_FIGURES_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum { FIGURES_ROUTES = 24, FIGURES_STATUSES = 6, FIGURES_BUCKETS = 12 };
+
+struct route;
+
+struct figures {
+    _Atomic uint64_t requests[FIGURES_ROUTES][FIGURES_STATUSES]; /* by hundreds of the status */
+    _Atomic uint64_t
+        bucket[FIGURES_ROUTES][FIGURES_BUCKETS]; /* by time, not cumulative; the last is the rest */
+    _Atomic uint64_t sum_us[FIGURES_ROUTES];
+    _Atomic uint64_t accepted, refused, not_acknowledged; /* events */
+};
+
+void figures_count(struct figures *figures, const struct route *route, int status, int64_t took_us);
+
+#endif

@@ -1,0 +1,259 @@
+/* What a shop asks for: similar items, recommendations, what is popular. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "serving-layer/json_out.h"
+#include "serving-layer/loop.h"
+#include "serving-layer/ranking.h"
+#include "serving-layer/routes.h"
+#include "serving-layer/watcher.h"
+
+enum { N_MAX = 100, HOURS_MAX = 168, HOUR_MS = 3600000, ASK_AGAIN_MAX = 10 };
+
+static void title_put(struct call *call, struct text item)
+{
+    struct bytes title = {0};
+    if (watcher_title(call->loop->watcher, item, &title)) {
+        json_put(&call->out, ",\"title\":");
+        json_put_text(&call->out, bytes_text(&title));
+    }
+    bytes_free(&title);
+}
+
+static void ranked_put(struct call *call, const struct ranked *ranked)
+{
+    struct bytes *out = &call->out;
+    json_put(out, "{\"item\":");
+    json_put_text(out, ranked->item);
+    title_put(call, ranked->item);
+    json_put(out, ",\"score\":");
+    json_put_score(out, ranked->score);
+    json_put(out, ",\"count\":");
+    json_put_int(out, ranked->count);
+    for (int b = 0; b < ranked->n_because; b++) {
+        json_put(out, b ? ",{\"item\":" : ",\"because\":[{\"item\":");
+        json_put_text(out, ranked->because[b].item);
+        json_put(out, ",\"count\":");
+        json_put_int(out, ranked->because[b].count);
+        json_put(out, ",\"score\":");
+        json_put_score(out, ranked->because[b].score);
+        json_put(out, "}");
+    }
+    json_put(out, ranked->n_because ? "]}" : "}");
+}
+
+static void items_reply(struct call *call, const struct snapshot *snapshot, struct bytes *ranked,
+                        size_t n)
+{
+    const struct ranked *at = (const struct ranked *)(const void *)ranked->at;
+    json_put(&call->out, ",\"items\":[");
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            json_put(&call->out, ",");
+        ranked_put(call, &at[i]);
+    }
+    json_put(&call->out, "]");
+    bytes_free(ranked);
+    call_reply_snapshot(call, snapshot);
+}
+
+/* ---- similar ---- */
+
+static const char by_names[] = "together|bought_together|next";
+static const struct {
+    enum similar_by by;
+    const char *name;
+} by_of[] = {{BY_TOGETHER, "together"}, {BY_BOUGHT_TOGETHER, "bought_together"}, {BY_NEXT, "next"}};
+
+static void on_similar(const struct snapshot *snapshot, void *context)
+{
+    struct call *call = context;
+    const int *by = call->more;
+    struct bytes ranked = {0};
+    if (call_has_no_snapshot(call, snapshot))
+        return;
+    size_t n =
+        rank_similar(snapshot, by_of[*by].by, call->arg[0], call->layer, (size_t)call->n, &ranked);
+    json_put(&call->out, "{\"item\":");
+    json_put_text(&call->out, call->arg[0]);
+    title_put(call, call->arg[0]);
+    json_put(&call->out, ",\"by\":\"");
+    json_put(&call->out, by_of[*by].name);
+    json_put(&call->out, "\"");
+    items_reply(call, snapshot, &ranked, n);
+}
+
+void handle_similar(struct call *call)
+{
+    struct request_error error;
+    struct row_ref rows[SIMILAR_ROWS];
+    int by;
+    if (call_take_n(call, 10, N_MAX) || call_take_layer(call))
+        return;
+    if (request_choice(&call->request, "by", by_names, &by, &error)) {
+        call_wrong_request(call, &error);
+        return;
+    }
+    if (call_no_more_parameters(call))
+        return;
+    call->more = xmalloc(sizeof by);
+    *(int *)call->more = by;
+    similar_rows(by_of[by].by, call->arg[0], rows);
+    call_ask(call, rows, SIMILAR_ROWS, (struct text){"", 0}, on_similar);
+}
+
+/* ---- recommendations ---- */
+
+/*
+ * What the user has seen is needed to know which rows to read, and both must be of one moment. So the user is asked for first,
+ * then the user together with the rows; if something was seen in between, the rows of that are asked for.
+ */
+struct seen {
+    struct bytes text;
+    struct text item[STATE_WINDOW]; /* distinct, in `text`: newest first */
+    size_t n;
+    int asked;
+};
+
+static void seen_read(const struct snapshot *snapshot, struct seen *seen)
+{
+    const uint32_t *items;
+    size_t n = snapshot_seen(snapshot, &items), lengths[STATE_WINDOW];
+    uint32_t taken[STATE_WINDOW];
+    seen->n = 0;
+    bytes_clear(&seen->text);
+    for (size_t i = n; i-- > 0 && seen->n < STATE_WINDOW;) {
+        size_t j = 0;
+        while (j < seen->n && taken[j] != items[i])
+            j++;
+        if (j < seen->n)
+            continue;
+        struct text name = snapshot_name(snapshot, items[i]);
+        taken[seen->n] = items[i];
+        lengths[seen->n++] = name.n;
+        bytes_put_text(&seen->text, name);
+    }
+    const char *at = seen->text.at;
+    for (size_t i = 0; i < seen->n; at += lengths[i++])
+        seen->item[i] = (struct text){at, lengths[i]};
+}
+
+static bool seen_equal(const struct seen *a, const struct seen *b)
+{
+    bool equal = a->n == b->n;
+    for (size_t i = 0; equal && i < a->n; i++)
+        equal = text_equal(a->item[i], b->item[i]);
+    return equal;
+}
+
+static void recommendations_reply(struct call *call, const struct snapshot *snapshot,
+                                  const struct seen *seen)
+{
+    struct bytes ranked = {0};
+    size_t n =
+        seen->n ? rank_recommendations(snapshot, seen->item, seen->n, (size_t)call->n, &ranked) : 0;
+    json_put(&call->out, "{\"user\":");
+    json_put_text(&call->out, call->arg[0]);
+    json_put(&call->out, ",\"seen\":");
+    json_put_int(&call->out, (int64_t)seen->n);
+    items_reply(call, snapshot, &ranked, n);
+}
+
+static void recommendations_ask(struct call *call, const struct seen *seen);
+
+static void on_recommendations(const struct snapshot *snapshot, void *context)
+{
+    struct call *call = context;
+    struct seen *before = call->more, now = {.asked = before->asked + 1};
+    if (!snapshot) {
+        bytes_free(&before->text);
+        call_has_no_snapshot(call, snapshot);
+        return;
+    }
+    seen_read(snapshot, &now);
+    if (before->asked > 0 && seen_equal(before, &now)) {
+        bytes_free(&before->text);
+        recommendations_reply(call, snapshot, &now);
+        bytes_free(&now.text);
+        return;
+    }
+    bytes_free(&before->text);
+    *before = now;
+    if (now.asked > ASK_AGAIN_MAX) {
+        bytes_free(&before->text);
+        call_unavailable(call, "this user's events come faster than they can be read");
+        return;
+    }
+    recommendations_ask(call, before);
+}
+
+static void recommendations_ask(struct call *call, const struct seen *seen)
+{
+    struct row_ref rows[1 + STATE_WINDOW];
+    unsigned together = (unsigned)catalogue_find(text_of("together"));
+    rows[0] = (struct row_ref){(unsigned)catalogue_find(text_of("item_users")), text_of("all")};
+    for (size_t i = 0; i < seen->n; i++)
+        rows[1 + i] = (struct row_ref){together, seen->item[i]};
+    call_ask(call, rows, seen->asked ? 1 + seen->n : 0, call->arg[0], on_recommendations);
+}
+
+void handle_recommendations(struct call *call)
+{
+    if (call_take_n(call, 10, N_MAX) || call_no_more_parameters(call))
+        return;
+    if (call->arg[0].n == 0 || call->arg[0].n > EVENT_ID_BYTES) {
+        call_problem(call, 400, "a user has 1 to 64 bytes", "user", -1);
+        return;
+    }
+    call->more = xcalloc(1, sizeof(struct seen));
+    recommendations_ask(call, call->more);
+}
+
+/* ---- popular ---- */
+
+static void on_popular(const struct snapshot *snapshot, void *context)
+{
+    struct call *call = context;
+    const int64_t *hours = call->more;
+    struct bytes ranked = {0};
+    if (call_has_no_snapshot(call, snapshot))
+        return;
+    size_t n = rank_sum(snapshot, (size_t)hours[0], (size_t)call->n, &ranked);
+    json_put(&call->out, "{\"hours\":");
+    json_put_int(&call->out, hours[0]);
+    json_put(&call->out, ",\"from\":");
+    json_put_int(&call->out, (hours[1] - hours[0] + 1) * HOUR_MS);
+    json_put(&call->out, ",\"to\":");
+    json_put_int(&call->out, (hours[1] + 1) * HOUR_MS);
+    items_reply(call, snapshot, &ranked, n);
+}
+
+void handle_popular(struct call *call)
+{
+    struct request_error error;
+    int64_t hours, at;
+    if (call_take_n(call, 10, N_MAX))
+        return;
+    if (request_int(&call->request, "hours", 24, 1, HOURS_MAX, &hours, &error) ||
+        request_int(&call->request, "at", clock_unix_ms(), 0, EVENT_TS_END - 1, &at, &error)) {
+        call_wrong_request(call, &error);
+        return;
+    }
+    if (call_no_more_parameters(call))
+        return;
+    int64_t last = at / HOUR_MS;
+    hours = hours > last + 1 ? last + 1 : hours;
+    struct row_ref rows[HOURS_MAX];
+    char names[HOURS_MAX][24];
+    for (int64_t h = 0; h < hours; h++) {
+        snprintf(names[h], sizeof names[h], "%lld", (long long)(last - h));
+        rows[h] = (struct row_ref){(unsigned)catalogue_find(text_of("popular")), text_of(names[h])};
+    }
+    int64_t *window = xmalloc(2 * sizeof *window);
+    window[0] = hours;
+    window[1] = last;
+    call->more = window;
+    call_ask(call, rows, (size_t)hours, (struct text){"", 0}, on_popular);
+}

@@ -1,0 +1,102 @@
+/* POST /v1/events: all or nothing is accepted, and 202 means that Kafka has acknowledged. */
+#include <event2/http.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/random.h"
+#include "serving-layer/ingest_body.h"
+#include "serving-layer/json_out.h"
+#include "serving-layer/loop.h"
+#include "serving-layer/producer.h"
+#include "serving-layer/routes.h"
+#include "serving-layer/watcher.h"
+
+/* A ULID (github.com/ulid/spec): 48 bits of time, 80 of randomness, Crockford's base 32: sorts by time. */
+static void make_id(char *into, int64_t now_ms)
+{
+    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    unsigned char random[16];
+    random_bytes(random, sizeof random);
+    for (int i = 9; i >= 0; i--, now_ms >>= 5)
+        into[i] = digits[now_ms & 31];
+    for (int i = 0; i < 16; i++)
+        into[10 + i] = digits[random[i] & 31];
+}
+
+/* The answer of success is written before anything is sent; it is thrown away when Kafka does not acknowledge. */
+static void accepted_put(struct call *call)
+{
+    const struct ingest_body *body = &call->loop->body;
+    json_put(&call->out, "{\"accepted\":");
+    json_put_int(&call->out, (int64_t)body->n);
+    json_put(&call->out, ",\"event_ids\":[");
+    for (size_t i = 0; i < body->n; i++) {
+        if (i)
+            json_put(&call->out, ",");
+        json_put_text(&call->out, ingest_text(body, body->record[i].event_id));
+    }
+    json_put(&call->out, "]}\n");
+    call->n = (int64_t)body->n;
+}
+
+static void on_done(size_t failed, void *context)
+{
+    struct call *call = context;
+    struct figures *figures = &call->loop->figures;
+    if (failed) {
+        figures->not_acknowledged += (uint64_t)call->n;
+        call_unavailable(
+            call,
+            "Kafka has not acknowledged all events: send them again with the same event_ids, each counts once");
+        return;
+    }
+    figures->accepted += (uint64_t)call->n;
+    call_reply(call, 202, "application/json");
+}
+
+static bool is_ndjson(const struct call *call)
+{
+    const char *type =
+        evhttp_find_header(evhttp_request_get_input_headers(call->http), "Content-Type");
+    return type && strncasecmp(type, "application/x-ndjson", strlen("application/x-ndjson")) == 0;
+}
+
+static void refused(struct call *call, const struct ingest_refusal *refusal)
+{
+    struct bytes detail = {0};
+    call->loop->figures.refused++;
+    if (refusal->field[0]) {
+        bytes_put_text(&detail, text_of(refusal->field));
+        bytes_put(&detail, " ", 1);
+    } else {
+        bytes_put_text(&detail, text_of(refusal->index < 0 ? "the body " : "the event "));
+    }
+    bytes_put(&detail, refusal->reason, strlen(refusal->reason) + 1);
+    call_problem(call, refusal->status, detail.at, refusal->status == 422 ? refusal->field : NULL,
+                 refusal->index);
+    bytes_free(&detail);
+}
+
+void handle_post_events(struct call *call)
+{
+    struct loop *loop = call->loop;
+    struct ingest_refusal refusal;
+    if (call_no_more_parameters(call))
+        return;
+    if (ingest_body_parse(&loop->body, loop->decoder, call->body, is_ndjson(call), clock_unix_ms(),
+                          make_id, &refusal)) {
+        refused(call, &refusal);
+    } else if (!watcher_log_is_ours(loop->watcher)) {
+        call_unavailable(
+            call,
+            "Kafka's topic has not been checked yet: it is away, or this server has just started");
+    } else if (!producer_has_room(loop->producer, loop->body.n)) {
+        call_unavailable(call,
+                         "too many events wait for Kafka: send them again with the same event_ids");
+    } else {
+        accepted_put(call);
+        producer_post(loop->producer, &loop->body, on_done, call);
+    }
+}

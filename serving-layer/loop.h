@@ -1,0 +1,59 @@
+/* loop: one event loop of the server with all that is its own: listener, reader, producer, figures. A thread each. */
+#ifndef TANDEM_SERVING_LOOP_H
+#define TANDEM_SERVING_LOOP_H
+
+#include <pthread.h>
+
+#include "common/err.h"
+#include "common/options.h"
+#include "serving-layer/figures.h"
+#include "serving-layer/ingest_body.h"
+#include "serving-layer/reader.h"
+
+struct producer;
+struct server;
+struct watcher;
+
+struct serve_settings {
+    struct deployment_options deployment;
+    const char *listen; /* host:port */
+    int64_t threads;
+    int64_t redis_timeout_ms;
+    int64_t acknowledge_ms;
+    int64_t outstanding;
+    int64_t idle_s;
+};
+
+struct loop {
+    struct server *server;
+    const struct serve_settings *settings;
+    struct batch_store *store;
+    struct watcher *watcher;
+    struct event_base *base;
+    struct evhttp *http;
+    struct evhttp_bound_socket *bound;
+    struct event *on_stop, *drain;
+    struct reader *reader;
+    struct producer *producer;
+    struct event_decoder *decoder;
+    struct ingest_body body;
+    struct figures figures;
+    int calls; /* under way */
+    int drain_ticks;
+    pthread_t thread;
+};
+
+struct server { /* what the loops share */
+    struct loop **loop;
+    int n_loops;
+    int64_t started_ms;
+};
+
+/* `listener` is borrowed: each loop accepts from it. */
+struct loop *loop_new(struct server *server, const struct serve_settings *settings,
+                      struct batch_store *store, struct watcher *watcher, int listener,
+                      struct err *err);
+void loop_run(struct loop *loop); /* until a stop is asked and all calls have ended */
+void loop_free(struct loop *loop);
+
+#endif

@@ -1,0 +1,181 @@
+#define _GNU_SOURCE
+/* tandem-serve: HTTP in front of the log and the views. What there is, put together; routes.c says what it answers. */
+#include <event2/thread.h>
+#include <malloc.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/stop.h"
+#include "serving-layer/batch_store.h"
+#include "serving-layer/loop.h"
+#include "serving-layer/watcher.h"
+
+static const struct options_usage usage = {
+    .program = "tandem-serve",
+    .synopsis = "[options]",
+    .about = "Answers over HTTP from batch view and speed view together, and accepts events.\n"
+             "GET / lists the routes. Stop with SIGTERM.",
+    .commands = "",
+};
+
+static void settings_read(struct serve_settings *s, int argc, char **argv)
+{
+    const struct option_row own[] = {
+        {.name = "listen",
+         .type = OPTION_TEXT,
+         .initial = "127.0.0.1:8080",
+         .unit = "host:port",
+         .sentence = "Where tandem-serve listens.",
+         .into = &s->listen},
+        {.name = "threads",
+         .type = OPTION_INT,
+         .initial = "1",
+         .unit = "threads",
+         .sentence = "Event loops, each with a thread of its own.",
+         .into = &s->threads,
+         .min = 1,
+         .max = 64},
+        {.name = "redis_timeout_ms",
+         .type = OPTION_INT,
+         .initial = "500",
+         .unit = "ms",
+         .sentence =
+             "A Redis server that does not answer for so long is away: its partitions are answered from the batch view.",
+         .into = &s->redis_timeout_ms,
+         .min = 10,
+         .max = 600000},
+        {.name = "acknowledge_ms",
+         .type = OPTION_INT,
+         .initial = "10000",
+         .unit = "ms",
+         .sentence =
+             "How long Kafka may take to acknowledge an event before the client gets a 503.",
+         .into = &s->acknowledge_ms,
+         .min = 100,
+         .max = 600000},
+        {.name = "outstanding",
+         .type = OPTION_INT,
+         .initial = "50000",
+         .unit = "events",
+         .sentence = "How many events a thread lets wait for Kafka; more are refused with a 503.",
+         .into = &s->outstanding,
+         .min = 1000,
+         .max = 10000000},
+        {.name = "idle_s",
+         .type = OPTION_INT,
+         .initial = "60",
+         .unit = "s",
+         .sentence = "A connection that sends nothing for so long is closed.",
+         .into = &s->idle_s,
+         .min = 1,
+         .max = 86400},
+    };
+    enum { OWN = sizeof own / sizeof *own };
+    struct option_row rows[OPTIONS_DEPLOYMENT + OWN];
+    size_t n = options_deployment(rows, &s->deployment);
+    memcpy(rows + n, own, sizeof own);
+    options_read(&usage, rows, n + OWN, argc, argv);
+}
+
+/* A listening socket on host:port, or -1. */
+static int listener_open(const char *listen_on, struct err *err)
+{
+    char host[256];
+    const char *colon = strrchr(listen_on, ':');
+    if (!colon || (size_t)(colon - listen_on) >= sizeof host)
+        return err_set(err, ERR_FATAL, "TANDEM_LISTEN=%s is not host:port", listen_on);
+    snprintf(host, sizeof host, "%.*s", (int)(colon - listen_on), listen_on);
+    struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                             .ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_PASSIVE},
+                    *found = NULL;
+    int failed = getaddrinfo(host[0] ? host : NULL, colon + 1, &hints, &found);
+    if (failed)
+        return err_set(err, ERR_FATAL, "TANDEM_LISTEN=%s: %s", listen_on, gai_strerror(failed));
+    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+    if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
+                    bind(fd, found->ai_addr, found->ai_addrlen) || listen(fd, 1024))) {
+        close(fd);
+        fd = -1;
+    }
+    freeaddrinfo(found);
+    if (fd < 0)
+        return err_set(err, ERR_FATAL,
+                       "cannot listen on %s: %m; is another server there? Set TANDEM_LISTEN",
+                       listen_on);
+    return fd;
+}
+
+static void *loop_thread(void *loop)
+{
+    loop_run(loop);
+    return NULL;
+}
+
+static int loops_run(struct server *server, struct err *err)
+{
+    for (int i = 1; i < server->n_loops; i++)
+        if (pthread_create(&server->loop[i]->thread, NULL, loop_thread, server->loop[i])) {
+            log_error("serve", "no thread"); /* before anything was answered: nothing to tidy up */
+            exit(1);
+        }
+    (void)err;
+    loop_run(server->loop[0]);
+    for (int i = 1; i < server->n_loops; i++)
+        pthread_join(server->loop[i]->thread, NULL);
+    return 0;
+}
+
+static int serve(const struct serve_settings *settings, int listener, struct err *err)
+{
+    struct batch_store *store = batch_store_new(&(struct batch_store_settings){
+        settings->deployment.postgres, (int)settings->deployment.partitions});
+    struct watcher *watcher = watcher_new(&settings->deployment);
+    struct server server = {.loop = xcalloc((size_t)settings->threads, sizeof *server.loop),
+                            .started_ms = clock_unix_ms()};
+    int failed = 0;
+    for (int i = 0; i < settings->threads && !failed; i++) {
+        server.loop[i] = loop_new(&server, settings, store, watcher, listener, err);
+        failed = server.loop[i] ? 0 : -1;
+        server.n_loops += !failed;
+    }
+    if (!failed) {
+        log_info("serve", "listens url=http://%s threads=%d", settings->listen, server.n_loops);
+        failed = loops_run(&server, err);
+    }
+    if (watcher_failed(watcher, err->message, sizeof err->message))
+        failed = -1;
+    watcher_free(watcher); /* before the loops that it calls back */
+    for (int i = 0; i < server.n_loops; i++)
+        loop_free(server.loop[i]);
+    free(server.loop);
+    batch_store_free(store);
+    return failed;
+}
+
+int main(int argc, char **argv)
+{
+    struct serve_settings settings = {0};
+    struct err err = {0};
+    settings_read(&settings, argc, argv);
+    mallopt(M_ARENA_MAX, 2); /* librdkafka's threads would each keep memory of their own */
+    stop_install();
+    if (evthread_use_pthreads()) {
+        log_error("serve", "libevent has no threads");
+        return 1;
+    }
+    int listener = listener_open(settings.listen, &err);
+    int failed = listener < 0 || serve(&settings, listener, &err);
+    if (failed)
+        log_error("serve", "%s", err.message);
+    if (listener >= 0)
+        close(listener);
+    return failed ? 1 : 0;
+}

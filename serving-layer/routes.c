@@ -1,0 +1,111 @@
+#include "serving-layer/routes.h"
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "serving-layer/json_out.h"
+#include "serving-layer/loop.h"
+
+const struct route routes[] = {
+    {"POST", "/v1/events", "accepts one event, a JSON array or NDJSON", handle_post_events},
+    {"GET", "/v1/views", "the catalogue of views", handle_views},
+    {"GET", "/v1/views/{}/{*}", "the counters of a group, largest first", handle_view_group},
+    {"POST", "/v1/views/read", "up to 1,000 groups, all members, one snapshot", handle_views_read},
+    {"GET", "/v1/items/{}/similar", "items similar to an item", handle_similar},
+    {"GET", "/v1/users/{}/recommendations", "items for a user, with reasons",
+     handle_recommendations},
+    {"GET", "/v1/popular", "what is looked at and bought most", handle_popular},
+    {"GET", "/v1/status", "batch, boundary, as_of, lag, last run", handle_status},
+    {"GET", "/healthz", "the process lives", handle_healthz},
+    {"GET", "/readyz", "it can answer", handle_readyz},
+    {"GET", "/metrics", "figures for Prometheus", handle_metrics},
+    {"GET", "/", "this list", handle_root},
+};
+
+const int n_routes = sizeof routes / sizeof *routes;
+
+static const char *method_of(enum evhttp_cmd_type type)
+{
+    switch (type) {
+    case EVHTTP_REQ_GET:
+    case EVHTTP_REQ_HEAD: return "GET";
+    case EVHTTP_REQ_POST: return "POST";
+    case EVHTTP_REQ_PUT: return "PUT";
+    case EVHTTP_REQ_DELETE: return "DELETE";
+    case EVHTTP_REQ_PATCH: return "PATCH";
+    default: return "OPTIONS";
+    }
+}
+
+/* The route with this path and method. Where only the method differs, `allow` names those that the path has. */
+static const struct route *route_find(struct call *call, const char *method, char *allow,
+                                      size_t allow_bytes)
+{
+    for (int r = 0; r < n_routes; r++) {
+        if (!request_matches(&call->request, routes[r].pattern, call->arg))
+            continue;
+        if (strcmp(method, routes[r].method) == 0)
+            return &routes[r];
+        size_t n = strlen(allow);
+        snprintf(allow + n, allow_bytes - n, "%s%s", n ? ", " : "",
+                 strcmp(routes[r].method, "GET") == 0 ? "GET, HEAD" : routes[r].method);
+    }
+    return NULL;
+}
+
+static void call_dispatch(struct call *call)
+{
+    char allow[64] = "";
+    call->route =
+        route_find(call, method_of(evhttp_request_get_command(call->http)), allow, sizeof allow);
+    if (call->route) {
+        call->route->handle(call);
+    } else if (allow[0]) {
+        evhttp_add_header(evhttp_request_get_output_headers(call->http), "Allow", allow);
+        call_problem(call, 405, "this path does not have this method", NULL, -1);
+    } else {
+        call_problem(call, 404, "there is no such path; GET / lists those that are", NULL, -1);
+    }
+}
+
+void routes_handle(struct evhttp_request *http, void *context)
+{
+    struct loop *loop = context;
+    struct call *call = xcalloc(1, sizeof *call);
+    struct evbuffer *in = evhttp_request_get_input_buffer(http);
+    struct request_error error;
+    call->loop = loop;
+    call->http = http;
+    call->began_us = clock_monotonic_us();
+    call->body.n = evbuffer_get_length(in);
+    call->body.at = call->body.n ? (const char *)evbuffer_pullup(in, -1) : "";
+    loop->calls++;
+    if (call->body.n > INGEST_BODY_BYTES)
+        call_problem(call, 413, "the body has more than 1 MiB", NULL, -1);
+    else if (request_parse(&call->request, evhttp_request_get_uri(http), &error))
+        call_wrong_request(call, &error);
+    else
+        call_dispatch(call);
+}
+
+void handle_root(struct call *call)
+{
+    if (call_no_more_parameters(call))
+        return;
+    json_put(&call->out, "{\"name\":\"tandem\",\"routes\":[");
+    for (int r = 0; r < n_routes; r++) {
+        json_put(&call->out, r ? ",\n{\"method\":" : "\n{\"method\":");
+        json_put_text(&call->out, text_of(routes[r].method));
+        json_put(&call->out, ",\"path\":");
+        json_put_text(&call->out, text_of(routes[r].pattern));
+        json_put(&call->out, ",\"does\":");
+        json_put_text(&call->out, text_of(routes[r].does));
+        json_put(&call->out, "}");
+    }
+    json_put(&call->out, "]}\n");
+    call_reply(call, 200, "application/json");
+}
