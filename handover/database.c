@@ -13,15 +13,25 @@ static void notice_log(void *context, const char *message)
     log_debug("postgres", "%s", message);
 }
 
+/* What the programs count on, whatever the server's or the role's defaults are. The server, too, is to notice within seconds
+ * that a machine with a session has gone: such a session may hold a lock. */
+static const char session[] =
+    "SET datestyle = ISO; SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5;"
+    " SET tcp_keepalives_count = 3; SET tcp_user_timeout = '25s'";
+
 PGconn *database_open(const char *conninfo, const char *program, struct err *err)
 {
-    const char *const names[] = {"dbname",          "fallback_application_name",
-                                 "connect_timeout", "keepalives_idle",
-                                 "options",         NULL};
-    const char *const values[] = {
-        conninfo, program, "5", "10", "-c DateStyle=ISO -c client_encoding=UTF8", NULL};
+    /* What stands before dbname is a default, what stands behind it holds. */
+    const char *const names[] = {
+        "connect_timeout",  "keepalives_idle",           "keepalives_interval",
+        "keepalives_count", "tcp_user_timeout",          "dbname",
+        "client_encoding",  "fallback_application_name", NULL};
+    const char *const values[] = {"5", "10", "5", "3", "25000", conninfo, "UTF8", program, NULL};
     PGconn *db = PQconnectdbParams(names, values, 1);
-    if (PQstatus(db) == CONNECTION_OK) {
+    PGresult *result = PQstatus(db) == CONNECTION_OK ? PQexec(db, session) : NULL;
+    bool opened = PQresultStatus(result) == PGRES_COMMAND_OK;
+    PQclear(result);
+    if (opened) {
         PQsetNoticeProcessor(db, notice_log, NULL);
         return db;
     }
