@@ -34,7 +34,8 @@ static int64_t forgets_collect(struct run *run, struct err *err)
         statement_run(
             run->db, err,
             "CREATE TEMPORARY TABLE IF NOT EXISTS forgotten_rows (partition int2,"
-            " \"offset\" int8, PRIMARY KEY (partition, \"offset\")) ON COMMIT DELETE ROWS") < 0)
+            " bucket int2, \"offset\" int8, PRIMARY KEY (partition, bucket, \"offset\")) ON COMMIT DELETE ROWS") <
+            0)
         return -1;
     return statement_run(
         run->db, err,
@@ -51,27 +52,26 @@ static int64_t rows_replace(struct run *run, int p, struct err *err)
     return statement_run(
         run->db, err,
         "WITH candidate AS MATERIALIZED"
-        " (SELECT o AS \"offset\", f.\"user\", f.token FROM forgets f"
+        " (SELECT o AS \"offset\", f.bucket, f.\"user\", f.token FROM forgets f"
         "  JOIN user_events b ON b.partition = %d AND b.bucket = f.bucket"
         "  CROSS JOIN LATERAL unnest(b.offsets) o"
         "  WHERE f.partition = %d AND o > f.above AND o <= f.upto),"
         " replaced AS (UPDATE events e SET \"user\" = c.token FROM candidate c"
         "  WHERE e.partition = %d AND e.\"offset\" = c.\"offset\" AND e.\"user\" = c.\"user\""
-        "  RETURNING e.partition, e.\"offset\")"
-        " INSERT INTO forgotten_rows SELECT partition, \"offset\" FROM replaced",
+        "  RETURNING e.partition, c.bucket, e.\"offset\")"
+        " INSERT INTO forgotten_rows SELECT partition, bucket, \"offset\" FROM replaced",
         p, p, p);
 }
 
 /* What is left of a hash must not say whose the rows were. */
 static int index_clean(struct run *run, struct err *err)
 {
-    return statement_run(
-               run->db, err,
-               "UPDATE user_events b SET offsets = ARRAY(SELECT o FROM unnest(b.offsets) o"
-               " WHERE NOT EXISTS (SELECT FROM forgotten_rows r"
-               "  WHERE r.partition = b.partition AND r.\"offset\" = o))"
-               " FROM (SELECT DISTINCT partition, bucket FROM forgets) f"
-               " WHERE b.partition = f.partition AND b.bucket = f.bucket") < 0
+    return statement_run(run->db, err,
+                         "UPDATE user_events b SET offsets = ARRAY(SELECT unnest(b.offsets)"
+                         " EXCEPT SELECT r.\"offset\" FROM forgotten_rows r"
+                         " WHERE r.partition = b.partition AND r.bucket = b.bucket ORDER BY 1)"
+                         " FROM (SELECT DISTINCT partition, bucket FROM forgets) f"
+                         " WHERE b.partition = f.partition AND b.bucket = f.bucket") < 0
                ? -1
                : 0;
 }
