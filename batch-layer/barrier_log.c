@@ -42,6 +42,26 @@ static rd_kafka_t *producer_new(const char *bootstrap, int timeout_ms,
     return producer;
 }
 
+/* Spelled out: the macros of producev are GNU C. */
+static int produce(rd_kafka_t *producer, const char *topic, int partition, const char *number,
+                   struct err *err)
+{
+    const rd_kafka_vu_t record[] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = topic},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = partition},
+        {.vtype = RD_KAFKA_VTYPE_HEADER,
+         .u.header = {BARRIER_HEADER, number, (ssize_t)strlen(number)}},
+    };
+    rd_kafka_error_t *refused =
+        rd_kafka_produceva(producer, record, sizeof record / sizeof *record);
+    if (!refused)
+        return 0;
+    err_set(err, ERR_RETRY, "kafka: barrier %s for partition %d: %s", number, partition,
+            rd_kafka_error_string(refused));
+    rd_kafka_error_destroy(refused);
+    return -1;
+}
+
 /* Hands all barriers to the producer and waits for what became of them. */
 static int produce_all(rd_kafka_t *producer, const char *topic, int partitions, int64_t n,
                        int timeout_ms, const struct deliveries *deliveries, struct err *err)
@@ -49,12 +69,8 @@ static int produce_all(rd_kafka_t *producer, const char *topic, int partitions, 
     char number[24];
     snprintf(number, sizeof number, "%" PRId64, n);
     for (int p = 0; p < partitions; p++) {
-        rd_kafka_resp_err_t refused = rd_kafka_producev(
-            producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(p),
-            RD_KAFKA_V_HEADER(BARRIER_HEADER, number, strlen(number)), RD_KAFKA_V_END);
-        if (refused)
-            return err_set(err, ERR_RETRY, "kafka: barrier %s for partition %d: %s", number, p,
-                           rd_kafka_err2str(refused));
+        if (produce(producer, topic, p, number, err))
+            return -1;
     }
     rd_kafka_flush(producer, timeout_ms);
     if (deliveries->acknowledged == partitions)

@@ -168,6 +168,24 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
     *(rd_kafka_resp_err_t *)opaque = message->err;
 }
 
+/* 0 once `delivered` says what became of it or time is over. */
+static rd_kafka_resp_err_t mark_produce(rd_kafka_t *producer, const char *mark,
+                                        const char *deployment)
+{
+    static const char key[] = "deployment";
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(producer, mark, NULL);
+    if (!handle)
+        return rd_kafka_last_error();
+    rd_kafka_resp_err_t refused = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (rd_kafka_produce(handle, 0, RD_KAFKA_MSG_F_COPY, (void *)deployment, strlen(deployment),
+                         key, strlen(key), NULL))
+        refused = rd_kafka_last_error();
+    else
+        rd_kafka_flush(producer, ANSWER_MS);
+    rd_kafka_topic_destroy(handle);
+    return refused;
+}
+
 int topic_mark_write(const char *bootstrap, const char *topic, const char *deployment,
                      struct err *err)
 {
@@ -183,17 +201,11 @@ int topic_mark_write(const char *bootstrap, const char *topic, const char *deplo
         rd_kafka_conf_destroy(conf);
         return err_set(err, ERR_FATAL, "kafka: producer: %s", why);
     }
-    rd_kafka_resp_err_t refused =
-        rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(mark), RD_KAFKA_V_PARTITION(0),
-                          RD_KAFKA_V_KEY("deployment", strlen("deployment")),
-                          RD_KAFKA_V_VALUE((void *)deployment, strlen(deployment)), RD_KAFKA_V_END);
-    if (!refused)
-        rd_kafka_flush(producer, ANSWER_MS);
-    else
-        delivered = refused;
+    rd_kafka_resp_err_t refused = mark_produce(producer, mark, deployment);
     rd_kafka_purge(producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     rd_kafka_destroy(producer);
-    return delivered
-               ? err_set(err, ERR_RETRY, "kafka: mark %s: %s", mark, rd_kafka_err2str(delivered))
-               : 0;
+    if (refused || delivered)
+        return err_set(err, ERR_RETRY, "kafka: mark %s: %s", mark,
+                       rd_kafka_err2str(refused ? refused : delivered));
+    return 0;
 }
