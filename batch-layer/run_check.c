@@ -254,10 +254,12 @@ static int check_speed(struct run *run, char *detail, size_t detail_bytes, struc
     }
     if (run->drift > 0)
         log_error(RUN_LOG,
-                  "drift n=%" PRId64 " counters=%" PRId64
-                  ": the speed layer counted segment %" PRId64 " differently; batch view %" PRId64
-                  " replaces it, readers are right from then on",
-                  run->n, run->drift, run->n - 1, run->n);
+                  "drift n=%" PRId64 " counters=%" PRId64 ": %s; batch view %" PRId64
+                  " replaces both, readers are right from then on",
+                  run->n, run->drift,
+                  run->rebuild ? "the old batch view or the speed layer's segment was wrong"
+                               : "the speed layer counted its segment differently",
+                  run->n);
     speed_side_free(side);
     return failed;
 }
