@@ -65,22 +65,24 @@ static void aggregate_free(struct aggregate *a)
 
 /* ---- reading ---- */
 
-/* Brings the states of the chunk's users that the fold does not know. */
+/* Brings the states of the chunk's users that the fold does not know. Subqueries, not joins: those are always looked up by
+ * key, where a join with a table that has just been filled may read all of it for each user. */
 static int states_bring(struct aggregate *a, struct err *err)
 {
     enum { USER, STATE, FIELDS };
     char sql[1024];
     const struct run *run = a->run;
     snprintf(sql, sizeof sql,
-             "COPY (SELECT u.\"user\", coalesce(s.state, (SELECT o.state FROM user_state o"
-             " WHERE o.partition = %d AND o.\"user\" = u.\"user\" AND o.n < %" PRId64
-             " ORDER BY o.n DESC LIMIT 1))"
+             "COPY (SELECT u.\"user\", coalesce("
+             "(SELECT s.state FROM staged_state s WHERE s.n = %" PRId64
+             " AND s.partition = %d AND s.\"user\" = u.\"user\"),"
+             " (SELECT o.state FROM user_state o WHERE o.partition = %d AND o.\"user\" = u.\"user\""
+             " AND o.n < %" PRId64 " ORDER BY o.n DESC LIMIT 1))"
              " FROM (SELECT DISTINCT \"user\" FROM events WHERE partition = %d"
-             " AND \"offset\" >= %" PRId64 " AND \"offset\" < %" PRId64 ") u"
-             " LEFT JOIN staged_state s ON s.n = %" PRId64
-             " AND s.partition = %d AND s.\"user\" = u.\"user\") TO STDOUT (FORMAT binary)",
-             a->partition, run->rebuild ? 0 : run->n, a->partition, a->from, a->to, run->n,
-             a->partition);
+             " AND \"offset\" >= %" PRId64 " AND \"offset\" < %" PRId64
+             ") u) TO STDOUT (FORMAT binary)",
+             run->n, a->partition, a->partition, run->rebuild ? 0 : run->n, a->partition, a->from,
+             a->to);
     struct copy_out rows = {0};
     struct text field[FIELDS];
     int more = statement_run(run->db, err, "BEGIN READ ONLY") < 0 ||

@@ -15,8 +15,9 @@ static const char *const queries[] = {
     [CHANGES_OF_RUN] =
         "COPY (SELECT view, \"group\", log, NULL::bytea FROM " STAGED ") TO STDOUT (FORMAT binary)",
     [CHANGES_OF_RUN_ROWS] =
-        "COPY (SELECT s.view, s.\"group\", s.log, v.counters FROM " STAGED
-        " LEFT JOIN view_row v USING (view, \"group\")) TO STDOUT (FORMAT binary)",
+        "COPY (SELECT s.view, s.\"group\", s.log, (SELECT v.counters FROM view_row v"
+        " WHERE v.view = s.view AND v.\"group\" = s.\"group\") FROM " STAGED
+        ") TO STDOUT (FORMAT binary)",
     [CHANGES_OF_REBUILD] =
         "COPY (SELECT coalesce(s.view, v.view), coalesce(s.\"group\", v.\"group\"), s.log, v.counters"
         " FROM " STAGED " FULL JOIN view_row v ON v.view = s.view AND v.\"group\" = s.\"group\")"
