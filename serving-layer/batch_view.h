@@ -39,7 +39,7 @@ int batch_view_put_row(struct batch_view *batch, unsigned view, struct text grou
                        struct text counters);
 /* Replaces what a user has seen; 0 bytes: nothing. -1: these bytes are no state (views/user_state.h). */
 int batch_view_put_user(struct batch_view *batch, int partition, struct text user,
-                        struct text state);
+                        struct text stored);
 /* Ends filling. */
 void batch_view_seal(struct batch_view *batch);
 

@@ -76,11 +76,11 @@ void read_batch_merge(struct read_batch *batch, const struct read_sources *sourc
     as_of_settle(batch, sources);
     for (size_t r = 0; r < batch->n_rows; r++)
         n_parts += batch->rows[r]->n_parts;
-    batch->speed = grown(batch->speed, &batch->speed_cap, n_parts, sizeof(struct sums *));
+    batch->speed = grown(batch->speed, &batch->speed_cap, n_parts + 1, sizeof(struct sums *));
     batch->parts = grown(batch->parts, &batch->parts_cap, batch->n_rows, sizeof *batch->parts);
     for (size_t r = 0; r < batch->n_rows; r++) {
         const struct kept_row *row = batch->rows[r];
-        const struct sums **speed = n_parts ? batch->speed + at : NULL;
+        const struct sums **speed = batch->speed + at;
         size_t n = row_parts(row, sources, speed);
         batch->parts[r] = (struct parts){
             batch_view_row(sources->view, kept_view(row), kept_group(row)), speed, n};

@@ -32,8 +32,8 @@ size_t block_bytes(const struct block *block); /* up to the end of its key */
 void shared_table_copy(struct shared_table *into, const struct shared_table *from);
 void shared_table_free(struct shared_table *table); /* and every block that no other table holds */
 
-/* Takes the block, in place of one with the same key. */
-void shared_table_put(struct shared_table *table, void *block);
+/* Takes the block `added`, in place of one with the same key. */
+void shared_table_put(struct shared_table *table, void *added);
 void shared_table_remove(struct shared_table *table, uint32_t tag, struct text key);
 void *shared_table_find(const struct shared_table *table, uint32_t tag,
                         struct text key); /* or NULL */

@@ -5,8 +5,6 @@
 
 #include <cmocka.h>
 
-#include <stdlib.h>
-
 #include "serving-layer/merge.h"
 #include "views/row.h"
 
@@ -94,10 +92,11 @@ static void random_sums_are_what_an_array_says(void **state)
     (void)state;
     static int64_t plain[5000];
     struct sums sums = {0};
-    srand(1);
+    uint32_t random = 1;
     for (int i = 0; i < 100000; i++) {
-        uint32_t member = (uint32_t)rand() % 5000;
-        int64_t value = rand() % 9 - 4;
+        random = random * 1664525 + 1013904223;
+        uint32_t member = (random >> 8) % 5000;
+        int64_t value = (int64_t)((random >> 4) % 9) - 4;
         plain[member] += value;
         sums_add(&sums, member, value);
     }
