@@ -24,14 +24,7 @@
 
 #define LOG "audit"
 
-enum {
-    DONE = 0,
-    FAILED = 1,
-    DRIFTED = 4,
-    GROUPS = 2000,
-    RETRY_MS = 100,
-    VECTOR_BYTES = PARTITIONS_MAX * 21 + 3
-};
+enum { GROUPS = 2000, RETRY_MS = 100, VECTOR_BYTES = PARTITIONS_MAX * 21 + 3 };
 
 struct settings {
     struct deployment_options deployment;
@@ -263,12 +256,12 @@ static int work(const struct settings *settings)
                           .report = audit_report_new(),
                           .group = xcalloc(GROUPS, sizeof(struct audit_group))};
     audit.db = database_open(settings->deployment.postgres, "tandem-batch", &err);
-    int exit_code = FAILED;
+    int exit_code = BATCH_FAILED;
     if (!audit.db || audit_all(&audit, &err)) {
         log_error(LOG, "%s", err.message);
     } else {
         audit_report_print(audit.report);
-        exit_code = audit_report_differing(audit.report) ? DRIFTED : DONE;
+        exit_code = audit_report_differing(audit.report) ? BATCH_DRIFTED : BATCH_DONE;
     }
     audit_free(&audit);
     return exit_code;

@@ -18,7 +18,7 @@
 
 #define RUN_LOCK INT64_C(0x74616e64656d0001)
 
-enum { DONE = 0, FAILED = 1, WRONG_USE = 2, LOCKED = 3, DRIFTED = 4, RETRY_MS = 500 };
+enum { RETRY_MS = 500 };
 
 const char *const run_failpoints[] = {
     "run:barrier:opened",       "run:barrier:produced",
@@ -121,7 +121,7 @@ static int lock_take(PGconn *db, struct err *err)
 static int failed_with(const struct err *err)
 {
     log_error(RUN_LOG, "%s", err->message);
-    return FAILED;
+    return BATCH_FAILED;
 }
 
 static int work_locked(struct run *run, bool rebuild)
@@ -133,7 +133,7 @@ static int work_locked(struct run *run, bool rebuild)
     drifted = run->n && run->drift > 0;
     if (more && new_work(run, rebuild, &err))
         return failed_with(&err);
-    return drifted || run->drift > 0 ? DRIFTED : DONE;
+    return drifted || run->drift > 0 ? BATCH_DRIFTED : BATCH_DONE;
 }
 
 static int work(const struct run_settings *settings, bool rebuild)
@@ -150,7 +150,7 @@ static int work(const struct run_settings *settings, bool rebuild)
         exit_code = work_locked(&run, rebuild);
     else {
         log_error(RUN_LOG, "another run is under way (advisory lock): nothing done");
-        exit_code = LOCKED;
+        exit_code = BATCH_LOCKED;
     }
     PQfinish(run.db);
     return exit_code;
@@ -220,7 +220,7 @@ static int kind_main(int argc, char **argv, bool rebuild)
     settings_read(&settings, argc, argv);
     if (speed_servers_parse(settings.deployment.redis, &settings.servers, &err)) {
         log_error(RUN_LOG, "%s", err.message);
-        return WRONG_USE;
+        return BATCH_WRONG_USE;
     }
     stop_install();
     return work(&settings, rebuild);

@@ -170,7 +170,7 @@ int status_main(int argc, char **argv)
                                     .into = &settings.json};
     options_read(&usage, rows, n, argc, argv);
     if (status_print(&settings, &err) == 0)
-        return 0;
+        return BATCH_DONE;
     log_error(LOG, "%s", err.message);
-    return 1;
+    return BATCH_FAILED;
 }
