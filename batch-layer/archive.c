@@ -163,6 +163,8 @@ static int batches(struct archive *archive, struct err *err)
     while (!stop_asked()) {
         if (collect(archive, err))
             return -1;
+        if (batch->n == 0 && !PQconsumeInput(archive->db))
+            return database_failed(archive->db, NULL, "idle", err); /* and so is the lock lost */
         int last = batch->n ? batch->record[batch->n - 1].partition : -1;
         bool full = archive_batch_full(batch);
         if (batch->n && archive_write(archive->writer, archive->db, batch, &archive->counts, err))

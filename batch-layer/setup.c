@@ -19,6 +19,11 @@
 
 enum { RETRY_MS = 500 };
 
+const char *const setup_failpoints[] = {
+    "setup:tables:before-commit", "setup:tables:made",  "setup:topic:made",
+    "setup:mark-topic:made",      "setup:mark:written", NULL,
+};
+
 struct settings {
     struct deployment_options deployment;
     int64_t replication, retention_hours, wait_s;

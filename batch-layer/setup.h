@@ -9,6 +9,9 @@
 #include "batch-layer/schema.h"
 #include "batch-layer/topic.h"
 
+/* Names at which TANDEM_CRASH_AT lets a set-up die (common/failpoint.h), in order; NULL at the end. */
+extern const char *const setup_failpoints[];
+
 /* What the two servers hold. */
 struct setup_found {
     struct schema_found schema;

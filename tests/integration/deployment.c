@@ -141,11 +141,13 @@ void deployment_up(struct deployment_settings settings)
         "|| { cat '%s/up.log'; false; }",
         base, settings.redis_servers ? settings.redis_servers : 1,
         settings.partitions ? settings.partitions : 4, folder, folder);
-    if (code || run("$BIN/tandem-batch setup 2>&1")) {
+    if (code || (!settings.servers_only && run("$BIN/tandem-batch setup 2>&1"))) {
         fprintf(stderr, "the private servers did not start; see %s/log\n", folder);
         deployment_down(false);
         exit(1);
     }
+    if (settings.servers_only)
+        return;
     start_program("serve", "tandem-serve");
     start_program("archive", "tandem-batch archive");
     start_program("speed-1", "tandem-speed");

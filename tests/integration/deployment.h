@@ -14,6 +14,7 @@
 struct deployment_settings {
     int redis_servers; /* 1 where 0 */
     int partitions;    /* 4 where 0 */
+    bool servers_only; /* no set-up, no programs */
 };
 
 /* Starts servers, `tandem-batch setup`, serve, archive and one speed instance named speed-1. Exits with a message on failure. */
