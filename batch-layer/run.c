@@ -170,7 +170,7 @@ static int settings_read(struct run_settings *settings, int argc, char **argv)
     const struct option_row own[] = {
         {.name = "chunk_events",
          .type = OPTION_INT,
-         .initial = "200000",
+         .initial = "300000",
          .unit = "events",
          .sentence = "most events aggregated in one transaction; a kill loses at most so much work",
          .into = &settings->chunk_events,
