@@ -6,6 +6,7 @@
 #include "serving-layer/reader.h"
 
 #include <event2/event.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
@@ -18,7 +19,9 @@
 
 enum {
     BATCH_ROWS = 4000,                 /* rows asked for that begin no further request in a batch */
-    KEPT_BYTES_MAX = 24 * 1024 * 1024, /* a reader's; half of it stays */
+    KEPT_BYTES_MAX = 64 * 1024 * 1024, /* a reader's; half of it stays */
+    EXTRA_NAMES_BYTES_MAX = 24 * 1024 * 1024,
+    TRIM_BYTES = 8 * 1024 * 1024, /* so much freed at once goes back to the system */
     SPARE_ASKS = 64,
     VIEW_POLL_MS = 10,
 };
@@ -102,14 +105,15 @@ static void batch_end(struct reader *reader)
 static void view_take(struct reader *reader, const struct batch_view *view)
 {
     const struct batch_edition *edition = batch_view_edition(view);
-    const struct names *names = batch_view_names(view);
     reader->view = view;
-    bool same =
-        reader->serial == edition->serial && names_bytes(reader->symbols.extra) < KEPT_BYTES_MAX;
-    if (!same) {
-        kept_rows_clear(&reader->kept);
-        symbols_begin(&reader->symbols, names);
-    }
+    if (reader->serial == edition->serial &&
+        names_bytes(reader->symbols.extra) < EXTRA_NAMES_BYTES_MAX)
+        return;
+    bool much = reader->kept.bytes > TRIM_BYTES;
+    kept_rows_clear(&reader->kept);
+    symbols_begin(&reader->symbols, batch_view_names(view));
+    if (much)
+        malloc_trim(0);
     reader->serial = edition->serial;
 }
 

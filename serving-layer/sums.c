@@ -24,7 +24,7 @@ static void sums_grow(struct sums *sums)
 
 void sums_add(struct sums *sums, uint32_t member, int64_t value)
 {
-    if (2 * (sums->n + 1) > sums->n_slots)
+    if (4 * (sums->n + 1) > 3 * sums->n_slots)
         sums_grow(sums);
     struct sum *sum = &sums->slot[sums_slot(sums, member)];
     if (sum->member == SUMS_FREE) {

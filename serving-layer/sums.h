@@ -18,7 +18,7 @@ struct sum {
 
 /* Zero-initialised is empty. */
 struct sums {
-    struct sum *slot; /* open addressing, at most half full */
+    struct sum *slot; /* open addressing, at most three quarters full */
     uint32_t n_slots; /* a power of two, or 0 */
     uint32_t n;
 };
