@@ -45,7 +45,8 @@ struct event_error {
     const char *reason; /* "is missing", "is not a whole number from 1 to 1000000", ... */
 };
 
-#define EVENT_NOT_AN_OBJECT "is not a JSON object" /* the reason, with field "", of JSON that is none */
+#define EVENT_NOT_AN_OBJECT \
+    "is not a JSON object" /* the reason, with field "", of JSON that is none */
 
 /* Which fields may be missing: over HTTP the server adds an event_id and the time. */
 enum event_needs { EVENT_NEEDS_ALL, EVENT_MAY_LACK_ID_AND_TS };
