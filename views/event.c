@@ -95,7 +95,9 @@ static enum field field_of(struct text key)
     char padded[FIELD_NAME_BYTES] = {0};
     for (size_t i = 0; i < key.n; i++)
         padded[i] = key.at[i];
-    return memcmp(padded, field_names[field], FIELD_NAME_BYTES) == 0 ? field : FIELDS;
+    /* A key may end in an escaped U+0000, which is no padding: "item\u0000" is not "item". */
+    bool is_it = memcmp(padded, field_names[field], FIELD_NAME_BYTES) == 0 && key.at[key.n - 1];
+    return is_it ? field : FIELDS;
 }
 
 /* ---- one field's value: 0, JSON_BAD, or 1 with `why` when it is JSON but not what the field takes ---- */
@@ -263,9 +265,13 @@ static int object_decode(struct json_scan *scan, enum event_needs needs, struct 
     return why->reason || missing_check(seen, needs, event, why) ? -1 : 0;
 }
 
+static const struct text no_bytes = {"", 0}; /* instead of a NULL that may not be computed with */
+
 int event_decode_prefix(struct event_decoder *decoder, struct text json, enum event_needs needs,
                         struct event *event, struct event_error *why, size_t *used)
 {
+    if (!json.at)
+        json = no_bytes;
     json_begin(&decoder->scan, json);
     json_space(&decoder->scan);
     int failed = object_decode(&decoder->scan, needs, event, why);
@@ -277,11 +283,11 @@ int event_decode(struct event_decoder *decoder, struct text json, enum event_nee
                  struct event *event, struct event_error *why)
 {
     struct json_scan *scan = &decoder->scan;
+    if (!json.at)
+        json = no_bytes;
     json_begin(scan, json);
     json_space(scan);
     int failed = object_decode(scan, needs, event, why);
     json_space(scan);
-    if (scan->at != scan->end && !(failed && why->field[0] == 0))
-        failed = not_json(why);
-    return failed;
+    return scan->at == scan->end ? failed : not_json(why);
 }

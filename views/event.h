@@ -39,7 +39,13 @@ struct event {
     struct text order, list;     /* n = 0: absent */
 };
 
-/* Why a record is no event. Points to constants: nothing to free. */
+/*
+ * Why a record is no event. Points to constants: nothing to free. Of several faults, the one that is told:
+ *   1. not JSON as a whole, trailing bytes and duplicate keys included: field ""; JSON, but no object: EVENT_NOT_AN_OBJECT
+ *   2. the first field in order of appearance that holds what it may not; null is a wrong value for every field, optional
+ *      ones too; fields that the event's type does not need are checked as well
+ *   3. the first field in the order of design.md's table that is missing, `currency` beside a price included
+ */
 struct event_error {
     const char *field;  /* the field's name, or "" when the record as a whole is not JSON */
     const char *reason; /* "is missing", "is not a whole number from 1 to 1000000", ... */
