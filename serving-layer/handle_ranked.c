@@ -120,8 +120,8 @@ struct seen {
 static void seen_read(const struct snapshot *snapshot, struct seen *seen)
 {
     const uint32_t *items;
-    size_t n = snapshot_seen(snapshot, &items), lengths[STATE_WINDOW];
-    uint32_t taken[STATE_WINDOW];
+    size_t n = snapshot_seen(snapshot, &items), lengths[STATE_WINDOW] = {0};
+    uint32_t taken[STATE_WINDOW] = {0};
     seen->n = 0;
     bytes_clear(&seen->text);
     for (size_t i = n; i-- > 0 && seen->n < STATE_WINDOW;) {

@@ -14,8 +14,8 @@ struct route {
 extern const struct route routes[];
 extern const int n_routes;
 
-/* libevent's callback for every request of a loop. */
-void routes_handle(struct evhttp_request *http, void *loop);
+/* libevent's callback for every request; the context is the loop. */
+void routes_handle(struct evhttp_request *http, void *context);
 
 /* ---- the handlers, by file ---- */
 void handle_post_events(struct call *call); /* ingest.c */

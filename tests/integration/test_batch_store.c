@@ -155,7 +155,7 @@ static void a_forgotten_user_is_gone_also_when_the_empty_state_is_pruned(void **
 static void postgres_away_keeps_what_is_there(void **state)
 {
     (void)state;
-    struct batch_store_figures figures;
+    struct batch_store_figures figures = {0};
     kill_server("postgres");
     for (int64_t end_us = clock_monotonic_us() + PATIENCE_US; clock_monotonic_us() < end_us;
          usleep(5000)) {
