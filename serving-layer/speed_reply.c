@@ -5,6 +5,9 @@
 
 enum { DEPLOYMENT, EPOCH, RETIRED, LAYOUT, FIRST_PARTITION };
 
+/* One is live, two during a run; so many more would mean a forged barrier, and each costs commands in every read. */
+enum { SEGMENTS_MAX = 1000 };
+
 /* The reply at hand. */
 struct take {
     const redisReply *reply;
@@ -199,6 +202,10 @@ enum reply_verdict speed_reply_take(const redisReply *reply, const struct speed_
         return verdict;
     *why = "a row or a user's state is not what it should be";
     int64_t newest = offsets_take(&take, state);
+    if (newest - read->edition->n > SEGMENTS_MAX) {
+        *why = "its segments are far above the batch view's: is there a forged barrier in the log?";
+        return REPLY_FOREIGN;
+    }
     verdict = content_take(&take);
     if (verdict != REPLY_BROKEN &&
         newest > seen->top) { /* a segment has begun that was not asked for */
