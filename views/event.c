@@ -24,13 +24,9 @@ enum field { /* in the order of design.md's table */
              FIELDS
 };
 
-enum {
-    FIELD_NAME_BYTES = 8
-}; /* the longest; padded with 0, so that a name compares as one 64-bit number */
-
-static const char field_names[FIELDS][FIELD_NAME_BYTES + 1] = {
-    "event_id", "type",     "user",    "item",   "ts",    "quantity",
-    "price",    "currency", "country", "device", "order", "list"};
+static const char *const field_names[FIELDS] = {"event_id", "type",     "user",  "item",
+                                                "ts",       "quantity", "price", "currency",
+                                                "country",  "device",   "order", "list"};
 
 static const struct text type_names[EVENT_TYPES + 1] = {
     {"", 0},       {"view", 4},        {"cart", 4},  {"purchase", 8},
@@ -66,38 +62,31 @@ void event_decoder_free(struct event_decoder *decoder)
     free(decoder);
 }
 
-/* Which field could have a name of this first letter and length; FIELDS: none. */
-static enum field field_guess(struct text key)
+/* With the name's length known at compile time, so that it is compared by a few instructions and no call. */
+static inline enum field field_if(struct text key, const char *name, size_t n, enum field field)
 {
-    switch (key.at[0]) {
-    case 'e': return FIELD_EVENT_ID;
-    case 't': return key.n == 2 ? FIELD_TS : FIELD_TYPE;
-    case 'u': return FIELD_USER;
-    case 'i': return FIELD_ITEM;
-    case 'q': return FIELD_QUANTITY;
-    case 'p': return FIELD_PRICE;
-    case 'c': return key.n == 8 ? FIELD_CURRENCY : FIELD_COUNTRY;
-    case 'd': return FIELD_DEVICE;
-    case 'o': return FIELD_ORDER;
-    case 'l': return FIELD_LIST;
-    default: return FIELDS;
-    }
+    return key.n == n && memcmp(key.at, name, n) == 0 ? field : FIELDS;
 }
+#define FIELD_IF(key, name, field) field_if(key, name, sizeof(name) - 1, field)
 
 /* FIELDS when the key is none of ours. */
 static enum field field_of(struct text key)
 {
-    if (key.n < 2 || key.n > FIELD_NAME_BYTES)
-        return FIELDS;
-    enum field field = field_guess(key);
-    if (field == FIELDS)
-        return FIELDS;
-    char padded[FIELD_NAME_BYTES] = {0};
-    for (size_t i = 0; i < key.n; i++)
-        padded[i] = key.at[i];
-    /* A key may end in an escaped U+0000, which is no padding: "item\u0000" is not "item". */
-    bool is_it = memcmp(padded, field_names[field], FIELD_NAME_BYTES) == 0 && key.at[key.n - 1];
-    return is_it ? field : FIELDS;
+    switch (key.n ? key.at[0] : 0) {
+    case 'e': return FIELD_IF(key, "event_id", FIELD_EVENT_ID);
+    case 't': return key.n == 2 ? FIELD_IF(key, "ts", FIELD_TS) : FIELD_IF(key, "type", FIELD_TYPE);
+    case 'u': return FIELD_IF(key, "user", FIELD_USER);
+    case 'i': return FIELD_IF(key, "item", FIELD_ITEM);
+    case 'q': return FIELD_IF(key, "quantity", FIELD_QUANTITY);
+    case 'p': return FIELD_IF(key, "price", FIELD_PRICE);
+    case 'c':
+        return key.n == 8 ? FIELD_IF(key, "currency", FIELD_CURRENCY)
+                          : FIELD_IF(key, "country", FIELD_COUNTRY);
+    case 'd': return FIELD_IF(key, "device", FIELD_DEVICE);
+    case 'o': return FIELD_IF(key, "order", FIELD_ORDER);
+    case 'l': return FIELD_IF(key, "list", FIELD_LIST);
+    default: return FIELDS;
+    }
 }
 
 /* ---- one field's value: 0, JSON_BAD, or 1 with `why` when it is JSON but not what the field takes ---- */

@@ -25,8 +25,7 @@ void json_scan_free(struct json_scan *scan)
 
 /* ---- strings ---- */
 
-/* The first byte that is not plain ASCII text: a quote, a backslash, a control, DEL, or part of a longer character. */
-static const char *plain_end(const char *at, const char *end)
+const char *json_plain_end(const char *at, const char *end)
 {
 #ifdef __SSE2__
     const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'),
@@ -159,7 +158,7 @@ static int escape(struct json_scan *s, struct json_string *string)
 static int plain_run(struct json_scan *s, struct json_string *string)
 {
     for (;;) {
-        s->at = plain_end(s->at, s->end);
+        s->at = json_plain_end(s->at, s->end);
         if (s->at == s->end)
             return JSON_BAD;
         unsigned char c = (unsigned char)*s->at;
@@ -177,9 +176,9 @@ static int plain_run(struct json_scan *s, struct json_string *string)
     }
 }
 
-/* From where the first byte that is not plain ASCII stands. */
-static int string_rest(struct json_scan *s, const char *from, struct json_string *string)
+int json_string_rest(struct json_scan *s, const char *from, struct json_string *string)
 {
+    *string = (struct json_string){0};
     if (plain_run(s, string))
         return JSON_BAD;
     if (*s->at == '"') {
@@ -202,21 +201,6 @@ static int string_rest(struct json_scan *s, const char *from, struct json_string
     }
     s->at++;
     string->text = (struct text){s->unescaped.at + start, s->unescaped.n - start};
-    return 0;
-}
-
-int json_string(struct json_scan *s, struct json_string *string)
-{
-    *string = (struct json_string){0};
-    if (!json_take(s, '"'))
-        return JSON_BAD;
-    const char *from = s->at;
-    s->at = plain_end(from, s->end);
-    if (s->at == s->end)
-        return JSON_BAD;
-    if (*s->at != '"')
-        return string_rest(s, from, string);
-    string->text = (struct text){from, (size_t)(s->at++ - from)};
     return 0;
 }
 

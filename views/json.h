@@ -47,9 +47,11 @@ enum { JSON_BAD = -1 };
 void json_begin(struct json_scan *scan, struct text text);
 void json_scan_free(struct json_scan *scan);
 
-/* Skips white space. */
+/* Skips white space; most often there is none. */
 static inline void json_space(struct json_scan *scan)
 {
+    if (scan->at < scan->end && (unsigned char)*scan->at > ' ')
+        return;
     while (scan->at < scan->end &&
            (*scan->at == ' ' || *scan->at == '\n' || *scan->at == '\r' || *scan->at == '\t'))
         scan->at++;
@@ -64,8 +66,28 @@ static inline bool json_take(struct json_scan *scan, char c)
     return true;
 }
 
-int json_string(struct json_scan *scan,
-                struct json_string *string); /* at its opening quote; 0 or JSON_BAD */
+/* The first byte that is not plain ASCII text: a quote, a backslash, a control, DEL, or part of a longer character. */
+const char *json_plain_end(const char *at, const char *end);
+/* A string that is not plain from its first byte to its closing quote: `from` the first byte, scan->at where it is not. */
+int json_string_rest(struct json_scan *scan, const char *from, struct json_string *string);
+
+/* At its opening quote; 0 or JSON_BAD. */
+static inline int json_string(struct json_scan *scan, struct json_string *string)
+{
+    if (!json_take(scan, '"'))
+        return JSON_BAD;
+    const char *from = scan->at;
+    scan->at = json_plain_end(from, scan->end);
+    if (scan->at == scan->end || *scan->at != '"') {
+        struct json_string rest; /* so that the caller's need not be in memory */
+        int failed = json_string_rest(scan, from, &rest);
+        *string = rest;
+        return failed;
+    }
+    *string = (struct json_string){.text = {from, (size_t)(scan->at++ - from)}};
+    return 0;
+}
+
 int json_number(struct json_scan *scan,
                 struct json_number *number); /* at - or a digit; 0 or JSON_BAD */
 int json_skip(struct json_scan *scan);       /* one value of any kind; 0 or JSON_BAD */
