@@ -14,6 +14,8 @@ out      := build/$(flavour)
 bin      := $(if $(filter release-gcc,$(flavour)),build/bin,$(out)/bin)
 
 comma    := ,
+# Commands are shown short; V=1 shows them whole.
+quiet    := $(if $(filter 1,$(V)),,@)
 warnings := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 optimise := $(if $(filter 1,$(SANITIZE)),-O1 -fno-omit-frame-pointer -fsanitize=address$(comma)undefined -fno-sanitize-recover=all,-O2 -fstack-protector-strong)
 CFLAGS   := -std=c17 -g $(optimise) $(warnings) -D_FORTIFY_SOURCE=$(if $(filter 1,$(SANITIZE)),0,2) -pthread -MMD -MP -I. -I$(out)
@@ -52,7 +54,8 @@ $(bin)/tandem-serve: libs := $(libs_serve)
 $(bin)/tandem-feed:  libs := $(libs_feed)
 $(addprefix $(bin)/,$(programs)):
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libs)
+	$(if $(quiet),@echo "  LD  $@")
+	$(quiet)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libs)
 
 $(views): $(call objects,views)
 $(common): $(call objects,common)
@@ -60,16 +63,17 @@ $(handover): $(call objects,handover)
 $(out)/lib%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $^
+	$(quiet)ar rcs $@ $^
 
 $(out)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(if $(quiet),@echo "  CC  $<")
+	$(quiet)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 # Text that is built into a program: x.lua and x.sql become x.lua.inc and x.sql.inc, the bytes of a C array.
 $(out)/%.inc: %
 	@mkdir -p $(@D)
-	od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' >$@
+	$(quiet)od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' >$@
 $(out)/handover/speed_view.o: $(out)/handover/tandem.lua.inc
 $(out)/batch-layer/schema.o: $(patsubst %,$(out)/%.inc,$(wildcard batch-layer/schema/*.sql))
 
@@ -81,7 +85,8 @@ test_objects  = $(patsubst %.c,$(out)/%.o,$(filter-out $(wildcard tests/$(1)/tes
 libs_tests := -lcmocka -lcurl $(libs_serve) -llzma
 .SECONDEXPANSION:
 $(out)/tests/%: $(out)/tests/%.o $$(call test_objects,$$(firstword $$(subst /, ,$$*))) $(layer_libraries) $(shared)
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libs_tests)
+	$(if $(quiet),@echo "  LD  $@")
+	$(quiet)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libs_tests)
 
 # ---- set-up, the private deployment ----
 
@@ -134,7 +139,8 @@ bench: setup-dev
 .PHONY: bench-programs
 bench-programs: $(patsubst %.c,$(out)/%,$(wildcard tests/bench/bench_*.c))
 $(out)/tests/bench/%: $(out)/tests/bench/%.o $(layer_libraries) $(shared)
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libs_tests)
+	$(if $(quiet),@echo "  LD  $@")
+	$(quiet)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libs_tests)
 
 .PHONY: clean help
 clean:
