@@ -83,6 +83,7 @@ $(out)/batch-layer/schema.o: $(patsubst %,$(out)/%.inc,$(wildcard batch-layer/sc
 test_programs = $(patsubst %.c,$(out)/%,$(wildcard tests/$(1)/test_*.c))
 test_objects  = $(patsubst %.c,$(out)/%.o,$(filter-out $(wildcard tests/$(1)/test_*.c),$(wildcard tests/$(1)/*.c)))
 libs_tests := -lcmocka -lcurl $(libs_serve) -llzma
+.SECONDARY:
 .SECONDEXPANSION:
 $(out)/tests/%: $(out)/tests/%.o $$(call test_objects,$$(firstword $$(subst /, ,$$*))) $(layer_libraries) $(shared)
 	$(if $(quiet),@echo "  LD  $@")
