@@ -123,7 +123,7 @@ test-programs: $(foreach kind,unit laws integration,$$(call test_programs,$(kind
 
 .PHONY: lint lint-format lint-tidy pure bench
 sources = $(wildcard views/*.[ch] common/*.[ch] handover/*.[ch] *-layer/*.[ch] tools/*.[ch] tests/*/*.[ch])
-lint: lint-format lint-tidy pure
+lint: lint-format lint-tidy pure all
 	@for check in $(filter-out %/pure %/tidy,$(wildcard tests/lint/*)); do $$check || exit 1; done
 	@shellcheck $(shell grep -rlE '^#!/usr/bin/env bash' deploy tests .ci)
 	@echo "lint: clean"

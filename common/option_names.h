@@ -18,6 +18,7 @@ static const char *const option_names[] = {
     "IDLE_S",
     "LISTEN",
     "OUTSTANDING",
+    "READ_TIMEOUT_MS",
     "THREADS",
     /* tandem-speed */
     "BATCH_EVENTS",

@@ -42,7 +42,7 @@ static void settings_read(struct serve_settings *s, int argc, char **argv)
          .into = &s->threads,
          .min = 1,
          .max = 64},
-        {.name = "redis_timeout_ms",
+        {.name = "read_timeout_ms",
          .type = OPTION_INT,
          .initial = "500",
          .unit = "ms",
