@@ -89,6 +89,10 @@ $(out)/tests/%: $(out)/tests/%.o $$(call test_objects,$$(firstword $$(subst /, ,
 	$(if $(quiet),@echo "  LD  $@")
 	$(quiet)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libs_tests)
 
+# The slow decoder is held against the fast one by a unit test and by the fuzzer.
+slow_decoder := $(patsubst %,tests/fuzz/%.c,compare_decoders slow_decoder slow_json)
+$(out)/tests/unit/test_event_against_slow: $(slow_decoder:%.c=$(out)/%.o)
+
 # ---- set-up, the private deployment ----
 
 .PHONY: setup setup-dev up down status demo
@@ -118,6 +122,16 @@ test-unit test-laws: test-%: $$(call test_programs,$$*)
 test-integration: $$(call test_programs,integration) $(addprefix $(bin)/,$(programs))
 	@TANDEM_BIN=$(bin) tests/run-programs $(filter $(out)/tests/%,$^)
 test-programs: $(foreach kind,unit laws integration,$$(call test_programs,$(kind)))
+
+# libFuzzer for FUZZ_SECONDS over the strict decoder; what it learns and finds stays in build/fuzz.
+.PHONY: fuzz
+FUZZ_SECONDS ?= 60
+fuzz: build/fuzz/fuzz_event
+	@mkdir -p build/fuzz/corpus
+	build/fuzz/fuzz_event -max_total_time=$(FUZZ_SECONDS) -max_len=2048 -dict=tests/fuzz/event.dict -artifact_prefix=build/fuzz/ build/fuzz/corpus tests/fuzz/seeds
+build/fuzz/fuzz_event: tests/fuzz/fuzz_event.c $(slow_decoder) $(wildcard tests/fuzz/*.h views/*.[ch]) common/mem.c
+	@mkdir -p $(@D)
+	clang -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $(warnings) -I. -o $@ $(filter %.c,$^)
 
 # ---- checks of the text, figures ----
 
@@ -152,5 +166,6 @@ help:
 	@echo "make up | down | status the private deployment (folder .local)"
 	@echo "make test               set-up, lint, all tests   [SANITIZE=1] [CC=clang]"
 	@echo "make test-unit | test-laws | test-integration | lint | pure"
+	@echo "make fuzz               the decoder against a slow one, for FUZZ_SECONDS (60)"
 	@echo "make bench              figures with their limits"
 	@echo "make all | clean        programs into build/bin"
