@@ -102,7 +102,8 @@ static void unknown_fields_are_ignored_whatever_they_hold(void **state)
 static void a_name_with_an_escaped_zero_is_another_name(void **state)
 {
     (void)state;
-    bad("{\"event_id\":\"e\",\"type\":\"view\",\"user\":\"u\",\"item\\u0000\":\"i\",\"ts\":1}", "item");
+    bad("{\"event_id\":\"e\",\"type\":\"view\",\"user\":\"u\",\"item\\u0000\":\"i\",\"ts\":1}",
+        "item");
     is_text(good("{" NEEDED ",\"item\\u0000\":\"other\",\"order\\u0000\":7}").item, "i");
 }
 
