@@ -269,11 +269,11 @@ static int key_order(const void *a, const void *b)
 
 bool json_keys_differ(struct json_scan *s, size_t first_key)
 {
-    struct json_key *key = s->key + first_key;
     size_t n = s->n_keys - first_key;
     s->n_keys = first_key;
     if (n < 2)
         return true;
+    struct json_key *key = s->key + first_key;
     qsort(key, n, sizeof *key, key_order);
     for (size_t i = 1; i < n; i++)
         if (key_order(&key[i - 1], &key[i]) == 0)
