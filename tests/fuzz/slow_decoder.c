@@ -1,5 +1,6 @@
 #include "tests/fuzz/slow_decoder.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "tests/fuzz/slow_json.h"
@@ -61,6 +62,7 @@ static bool plain_text(const struct slow_value *value, size_t max, struct slow_b
             return false;
         n += put_utf8(bytes + n, c);
     }
+    assert(into);
     *into = (struct text){bytes, n};
     return n >= 1 && n <= max;
 }
@@ -73,6 +75,7 @@ static bool whole_number(const struct slow_value *value, const struct slow_field
         memchr(value->number.at, 'e', value->number.n) ||
         memchr(value->number.at, 'E', value->number.n) || value->number.n > 18)
         return false;
+    assert(into);
     memcpy(digits, value->number.at, value->number.n);
     *into = strtoll(digits, NULL, 10);
     return *into >= field->min && *into <= field->max;
@@ -93,7 +96,7 @@ static bool type_of(struct text name, enum event_type *type)
 static bool three_capitals(struct text text)
 {
     for (size_t i = 0; i < text.n; i++)
-        if (!memchr("ABCDEFGHIJKLMNOPQRSTUVWXYZ", text.at[i], 26))
+        if (text.at[i] < 'A' || text.at[i] > 'Z')
             return false;
     return text.n == 3;
 }
