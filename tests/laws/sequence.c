@@ -70,6 +70,16 @@ static int64_t random_pause_ms(struct dice *dice)
     return pauses[dice_roll(dice, sizeof pauses / sizeof *pauses)];
 }
 
+/* Now and then a retry: the id and user of an event shortly before, whatever else it says. */
+static void repeat_an_id(struct dice *dice, const struct sequence *before, struct event *e)
+{
+    if (before->n == 0 || dice_roll(dice, 10))
+        return;
+    unsigned back = 1 + dice_roll(dice, (unsigned)(before->n < 40 ? before->n : 40));
+    e->event_id = before->event[before->n - back].event_id;
+    e->user = before->event[before->n - back].user;
+}
+
 void sequence_random(struct dice *dice, struct sequence *into)
 {
     static const char *const countries[] = {"-", "GB", "DE"}, *const currencies[] = {"EUR", "GBP"};
@@ -91,6 +101,7 @@ void sequence_random(struct dice *dice, struct sequence *into)
         }
         e.country = text_of(countries[dice_roll(dice, 3)]);
         e.device = text_of(countries[dice_roll(dice, 3)]);
+        repeat_an_id(dice, into, &e);
         sequence_push(into, &e);
     }
 }
@@ -126,10 +137,16 @@ void sequence_interleave(const struct sequence *from, struct dice *dice, bool ke
         swap_first_and_last_of_a_user(into);
 }
 
-/* May event i come again behind event j? Counts the user's events between; a `forget` between forbids it. */
+/*
+ * May event i come again behind event j? Counts the user's events between; a `forget` between forbids it. An event that is a
+ * retry itself need not have put its id in at i, so nothing can be said of it.
+ */
 static bool may_repeat(const struct sequence *from, size_t i, size_t j, size_t at_least)
 {
     size_t between = 0;
+    for (size_t k = 0; k < i; k++)
+        if (text_equal(from->event[k].event_id, from->event[i].event_id))
+            return false;
     for (size_t k = i; k <= j; k++) {
         if (!text_equal(from->event[k].user, from->event[i].user))
             continue;

@@ -20,7 +20,7 @@ void sequence_push(struct sequence *sequence, const struct event *event);
 void sequence_free(struct sequence *sequence);
 void sequence_print(const struct sequence *sequence, FILE *to);
 
-/* Few users and items, so that windows overflow and pairs meet; pauses around half an hour; all types; forgets. */
+/* Few users and items, so that windows overflow and pairs meet; pauses around half an hour; all types; retries; forgets. */
 void sequence_random(struct dice *dice, struct sequence *into);
 
 /* The same events in another order; each user's own is kept, or (keep = false) one user's first and last are swapped. */

@@ -3,7 +3,7 @@
  * over random sequences of events. A failure prints the seed and the shortest sequence that still fails.
  *
  *   TANDEM_SEED         the seed (default: the clock)
- *   TANDEM_LAW_ROUNDS   sequences a law (default 1500)
+ *   TANDEM_LAW_ROUNDS   sequences a law (default 6000)
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,95 +16,8 @@
 #include "common/clock.h"
 #include "tests/laws/sequence.h"
 #include "tests/laws/slow_views.h"
-#include "views/fold.h"
+#include "tests/laws/world.h"
 #include "views/row.h"
-
-/* ---- a world: what a fold of some sequence left ---- */
-
-struct world {
-    struct names *names;
-    struct deltas *deltas;
-};
-
-static struct world world_new(void)
-{
-    return (struct world){names_new(), deltas_new()};
-}
-
-static void world_free(struct world *world)
-{
-    deltas_free(world->deltas);
-    names_free(world->names);
-}
-
-static void fold_one(struct fold *fold, const struct event *event, struct deltas *deltas)
-{
-    if (!fold_knows(fold, event->user))
-        assert_int_equal(fold_put_state(fold, event->user, (struct text){"", 0}), 0);
-    fold_event(fold, event, deltas);
-}
-
-/* One pass; settles after each event with the probability 1/settle (0: once, at the end). */
-static struct world world_of(const struct sequence *events, struct dice *dice, unsigned settle)
-{
-    struct world world = world_new();
-    struct fold *fold = fold_new(world.names);
-    for (size_t i = 0; i < events->n; i++) {
-        fold_one(fold, &events->event[i], world.deltas);
-        if (settle && dice_roll(dice, settle) == 0) {
-            fold_settle(fold, world.deltas);
-            fold_forget_touched(fold);
-        }
-    }
-    fold_settle(fold, world.deltas);
-    fold_free(fold);
-    return world;
-}
-
-/* Adds all counters of one world to another. */
-static void world_add(struct world *into, const struct world *from)
-{
-    for (size_t row = 0; row < deltas_rows(from->deltas); row++) {
-        unsigned view;
-        uint32_t group, member;
-        int64_t value;
-        deltas_row_key(from->deltas, row, &view, &group);
-        uint32_t into_group = names_put(into->names, names_text(from->names, group));
-        for (size_t cursor = 0; deltas_next(from->deltas, row, &cursor, &member, &value);)
-            deltas_add(into->deltas, view, into_group,
-                       names_put(into->names, names_text(from->names, member)), value);
-    }
-}
-
-/* Every counter of a is in b with the same value. */
-static bool world_within(const struct world *a, const struct world *b, bool state_views_only)
-{
-    for (size_t row = 0; row < deltas_rows(a->deltas); row++) {
-        unsigned view;
-        uint32_t group, member;
-        int64_t value;
-        deltas_row_key(a->deltas, row, &view, &group);
-        if (state_views_only && !catalogue[view].of_state)
-            continue;
-        uint32_t b_group = names_find(b->names, names_text(a->names, group));
-        for (size_t cursor = 0; deltas_next(a->deltas, row, &cursor, &member, &value);) {
-            uint32_t b_member = names_find(b->names, names_text(a->names, member));
-            if (b_group == NAMES_ABSENT || b_member == NAMES_ABSENT ||
-                deltas_get(b->deltas, view, b_group, b_member) != value)
-                return false;
-        }
-    }
-    return true;
-}
-
-/* Compares and frees both. */
-static bool worlds_agree(struct world a, struct world b, bool state_views_only)
-{
-    bool agree = world_within(&a, &b, state_views_only) && world_within(&b, &a, state_views_only);
-    world_free(&a);
-    world_free(&b);
-    return agree;
-}
 
 /* ---- the laws: true when they hold for this sequence ---- */
 
@@ -113,48 +26,32 @@ enum mutant {
     STATES_ARE_LOST_AT_THE_CUT,
     STATES_ARE_STALE_AT_THE_CUT,
     ORDER_OF_A_USER_IS_NOT_KEPT,
-    DUPLICATE_IS_OLD
+    DUPLICATE_IS_OLD,
+    LAST_SETTLE_IS_MISSING,
+    FORGET_IS_LOST,
+    REFERENCE_MISSES_AN_EVENT
 };
 
 typedef bool (*law_fn)(const struct sequence *events, struct dice *dice, enum mutant mutant);
 
+static enum world_end end_of(enum mutant mutant)
+{
+    return mutant == LAST_SETTLE_IS_MISSING ? NOT_SETTLED_AT_THE_END : SETTLED_AT_THE_END;
+}
+
 static bool any_micro_batches_give_the_same(const struct sequence *events, struct dice *dice,
                                             enum mutant mutant)
 {
-    (void)mutant;
-    struct world once = world_of(events, dice, 0);
-    return worlds_agree(once, world_of(events, dice, 1 + dice_roll(dice, 8)), false);
-}
-
-/* Contributions of the final states alone. */
-static struct world world_of_states(const struct sequence *events)
-{
-    struct world all = world_new(), unused = world_new();
-    struct fold *fold = fold_new(all.names);
-    for (size_t i = 0; i < events->n; i++)
-        fold_one(fold, &events->event[i], unused.deltas);
-    uint32_t name_of_all = names_put(all.names, text_of("all"));
-    struct text user;
-    struct bytes stored = {0};
-    for (size_t cursor = 0; fold_next_touched(fold, &cursor, &user, &stored);)
-        for (unsigned v = 0; v < catalogue_views; v++)
-            if (catalogue[v].of_state)
-                catalogue[v].of_state(fold_state(fold, user), &(struct emit){.names = all.names,
-                                                                             .deltas = all.deltas,
-                                                                             .all = name_of_all,
-                                                                             .view = v,
-                                                                             .sign = 1});
-    bytes_free(&stored);
-    fold_free(fold);
-    world_free(&unused);
-    return all;
+    struct world once = world_of(events, dice, 0, SETTLED_AT_THE_END);
+    return worlds_agree(once, world_of(events, dice, 1 + dice_roll(dice, 8), end_of(mutant)),
+                        false);
 }
 
 static bool incremental_equals_a_recompute_from_final_states(const struct sequence *events,
                                                              struct dice *dice, enum mutant mutant)
 {
-    (void)mutant;
-    return worlds_agree(world_of(events, dice, 3), world_of_states(events), true);
+    return worlds_agree(world_of(events, dice, 3, end_of(mutant)), world_of_final_states(events),
+                        true);
 }
 
 /* What the batch layer would have stored of a user. */
@@ -188,14 +85,14 @@ static bool any_split_into_batch_and_speed_merges_to_the_same(const struct seque
 {
     size_t cut = dice_roll(dice, (unsigned)events->n + 1);
     size_t states_at = mutant == STATES_ARE_STALE_AT_THE_CUT && cut > 0 ? cut - 1 : cut;
-    struct world batch = world_new(), speed = world_new(), whole = world_of(events, dice, 5),
-                 unused = world_new();
+    struct world batch = world_new(), speed = world_new(),
+                 whole = world_of(events, dice, 5, SETTLED_AT_THE_END), unused = world_new();
     struct fold *batch_fold = fold_new(batch.names), *speed_fold = fold_new(speed.names),
                 *stored = fold_new(unused.names);
     for (size_t i = 0; i < cut; i++) {
-        fold_one(batch_fold, &events->event[i], batch.deltas);
+        world_fold(batch_fold, &events->event[i], batch.deltas);
         if (i < states_at)
-            fold_one(stored, &events->event[i], unused.deltas);
+            world_fold(stored, &events->event[i], unused.deltas);
     }
     fold_settle(batch_fold, batch.deltas);
     for (size_t i = cut; i < events->n; i++) {
@@ -204,13 +101,14 @@ static bool any_split_into_batch_and_speed_merges_to_the_same(const struct seque
             fold_settle(speed_fold, speed.deltas);
     }
     fold_settle(speed_fold, speed.deltas);
+    bool rows_merge = world_rows_merge_to(&batch, &speed, &whole);
     world_add(&batch, &speed);
     fold_free(batch_fold);
     fold_free(speed_fold);
     fold_free(stored);
     world_free(&speed);
     world_free(&unused);
-    return worlds_agree(batch, whole, false);
+    return worlds_agree(batch, whole, false) && rows_merge;
 }
 
 static bool any_interleaving_that_keeps_each_users_order_gives_the_same(
@@ -218,8 +116,8 @@ static bool any_interleaving_that_keeps_each_users_order_gives_the_same(
 {
     struct sequence other = {0};
     sequence_interleave(events, dice, mutant != ORDER_OF_A_USER_IS_NOT_KEPT, &other);
-    struct world a = world_of(events, dice, 4);
-    bool holds = worlds_agree(a, world_of(&other, dice, 4), false);
+    struct world a = world_of(events, dice, 4, SETTLED_AT_THE_END);
+    bool holds = worlds_agree(a, world_of(&other, dice, 4, SETTLED_AT_THE_END), false);
     sequence_free(&other);
     return holds;
 }
@@ -230,8 +128,8 @@ static bool a_repeated_event_changes_nothing(const struct sequence *events, stru
 {
     struct sequence other = {0};
     sequence_repeat_some(events, dice, mutant == DUPLICATE_IS_OLD ? STATE_IDS + 1 : 0, &other);
-    struct world a = world_of(events, dice, 4);
-    bool holds = worlds_agree(a, world_of(&other, dice, 4), false);
+    struct world a = world_of(events, dice, 4, SETTLED_AT_THE_END);
+    bool holds = worlds_agree(a, world_of(&other, dice, 4, SETTLED_AT_THE_END), false);
     sequence_free(&other);
     return holds;
 }
@@ -239,7 +137,6 @@ static bool a_repeated_event_changes_nothing(const struct sequence *events, stru
 static bool a_forgotten_user_never_was(const struct sequence *events, struct dice *dice,
                                        enum mutant mutant)
 {
-    (void)mutant;
     if (events->n == 0)
         return true;
     struct text user = events->event[dice_roll(dice, (unsigned)events->n)].user;
@@ -249,16 +146,13 @@ static bool a_forgotten_user_never_was(const struct sequence *events, struct dic
         if (!text_equal(events->event[i].user, user))
             sequence_push(&without, &events->event[i]);
     }
-    sequence_push(&with, &(struct event){.type = EVENT_FORGET,
-                                         .event_id = text_of("the-last-one"),
-                                         .user = user,
-                                         .ts = 1,
-                                         .quantity = 1,
-                                         .price = -1,
-                                         .country = text_of("-"),
-                                         .device = text_of("-")});
-    struct world a = world_of(&with, dice, 4);
-    bool holds = worlds_agree(a, world_of(&without, dice, 4), true);
+    if (mutant != FORGET_IS_LOST)
+        sequence_push(&with, &(struct event){.type = EVENT_FORGET,
+                                             .event_id = text_of("the-last-one"),
+                                             .user = user,
+                                             .price = -1});
+    struct world a = world_of(&with, dice, 4, SETTLED_AT_THE_END);
+    bool holds = worlds_agree(a, world_of(&without, dice, 4, SETTLED_AT_THE_END), true);
     sequence_free(&with);
     sequence_free(&without);
     return holds;
@@ -267,9 +161,11 @@ static bool a_forgotten_user_never_was(const struct sequence *events, struct dic
 static bool the_slow_reference_agrees(const struct sequence *events, struct dice *dice,
                                       enum mutant mutant)
 {
-    (void)mutant;
-    struct world fast = world_of(events, dice, 4), slow = world_new();
-    slow_views(events, slow.names, slow.deltas);
+    struct world fast = world_of(events, dice, 4, SETTLED_AT_THE_END), slow = world_new();
+    struct sequence told = *events;
+    if (mutant == REFERENCE_MISSES_AN_EVENT && told.n > 0)
+        told.n--;
+    slow_views(&told, slow.names, slow.deltas);
     return worlds_agree(fast, slow, false);
 }
 
@@ -285,36 +181,67 @@ static bool holds_for(law_fn law, const struct sequence *events, uint64_t round_
     return law(events, &dice, mutant);
 }
 
-/* Takes events out as long as the rest still fails. */
-static void shrink(law_fn law, struct sequence *events, uint64_t round_seed, enum mutant mutant)
+/* Fewer events make other rolls of the dice (another cut, other micro-batches): the rest fails if it does for some. */
+static bool fails_for_some(law_fn law, const struct sequence *events, uint64_t *round_seed,
+                           enum mutant mutant)
 {
-    for (size_t i = 0; i < events->n;) {
-        struct sequence fewer = {0};
-        for (size_t j = 0; j < events->n; j++)
-            if (j != i)
-                sequence_push(&fewer, &events->event[j]);
-        if (holds_for(law, &fewer, round_seed, mutant)) {
-            sequence_free(&fewer);
-            i++;
-        } else {
+    enum { TRIES = 40 };
+    for (uint64_t try = 0; try < TRIES; try++)
+        if (!holds_for(law, events, *round_seed + try, mutant)) {
+            *round_seed += try;
+            return true;
+        }
+    return false;
+}
+
+/* All but the `n` events from `at` on. */
+static struct sequence sequence_without(const struct sequence *events, size_t at, size_t n)
+{
+    struct sequence fewer = {0};
+    for (size_t i = 0; i < events->n; i++)
+        if (i < at || i >= at + n)
+            sequence_push(&fewer, &events->event[i]);
+    return fewer;
+}
+
+/* Takes events out, many at once and then one by one, as long as the rest still fails; with which dice, it tells. */
+static void shrink(law_fn law, struct sequence *events, uint64_t *round_seed, enum mutant mutant)
+{
+    for (size_t n = events->n / 2 + 1; n > 0; n /= 2)
+        for (size_t at = 0; at < events->n;) {
+            struct sequence fewer = sequence_without(events, at, n);
+            if (!fails_for_some(law, &fewer, round_seed, mutant)) {
+                sequence_free(&fewer);
+                at += n;
+                continue;
+            }
             sequence_free(events);
             *events = fewer;
-            i = 0;
+            at = 0;
         }
-    }
+}
+
+static uint64_t seed_of_round(long round)
+{
+    return seed * 1000003 + (uint64_t)round;
+}
+
+static void sequence_of_round(long round, struct sequence *events)
+{
+    struct dice dice = {seed_of_round(round) ^ 0x5eed};
+    sequence_random(&dice, events);
 }
 
 /* The first round in which the law does not hold, or -1. With `print` shows the shortest sequence that fails. */
 static long first_failure(law_fn law, enum mutant mutant, long n_rounds, bool print)
 {
     for (long round = 0; round < n_rounds; round++) {
-        uint64_t round_seed = seed * 1000003 + (uint64_t)round;
-        struct dice dice = {round_seed ^ 0x5eed};
+        uint64_t round_seed = seed_of_round(round);
         struct sequence events = {0};
-        sequence_random(&dice, &events);
+        sequence_of_round(round, &events);
         bool holds = holds_for(law, &events, round_seed, mutant);
         if (!holds && print) {
-            shrink(law, &events, round_seed, mutant);
+            shrink(law, &events, &round_seed, mutant);
             fprintf(stderr, "fails with TANDEM_SEED=%llu, round %ld; shortest sequence:\n",
                     (unsigned long long)seed, round);
             sequence_print(&events, stderr);
@@ -341,16 +268,44 @@ LAW(a_repeated_event_changes_nothing)
 LAW(a_forgotten_user_never_was)
 LAW(the_slow_reference_agrees)
 
+/* Each law with each way to break it: were one not noticed, the law would say nothing. */
+static const struct broken {
+    law_fn law;
+    enum mutant mutant;
+} broken[] = {
+    {any_micro_batches_give_the_same, LAST_SETTLE_IS_MISSING},
+    {incremental_equals_a_recompute_from_final_states, LAST_SETTLE_IS_MISSING},
+    {any_split_into_batch_and_speed_merges_to_the_same, STATES_ARE_LOST_AT_THE_CUT},
+    {any_split_into_batch_and_speed_merges_to_the_same, STATES_ARE_STALE_AT_THE_CUT},
+    {any_interleaving_that_keeps_each_users_order_gives_the_same, ORDER_OF_A_USER_IS_NOT_KEPT},
+    {a_repeated_event_changes_nothing, DUPLICATE_IS_OLD},
+    {a_forgotten_user_never_was, FORGET_IS_LOST},
+    {the_slow_reference_agrees, REFERENCE_MISSES_AN_EVENT},
+};
+
 static void the_laws_catch_what_breaks_them(void **state)
 {
     (void)state;
-    assert_true(first_failure(any_split_into_batch_and_speed_merges_to_the_same,
-                              STATES_ARE_LOST_AT_THE_CUT, 50, false) >= 0);
-    assert_true(first_failure(any_split_into_batch_and_speed_merges_to_the_same,
-                              STATES_ARE_STALE_AT_THE_CUT, 200, false) >= 0);
-    assert_true(first_failure(any_interleaving_that_keeps_each_users_order_gives_the_same,
-                              ORDER_OF_A_USER_IS_NOT_KEPT, 50, false) >= 0);
-    assert_true(first_failure(a_repeated_event_changes_nothing, DUPLICATE_IS_OLD, 200, false) >= 0);
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
+        if (first_failure(broken[i].law, broken[i].mutant, 200, false) < 0)
+            fail_msg("TANDEM_SEED=%llu: mutant %d was not caught", (unsigned long long)seed,
+                     broken[i].mutant);
+}
+
+/* A person has to read what is printed of a failure: none of its events can be left out, and they are few. */
+static void a_failing_sequence_is_cut_down_to_a_few_events(void **state)
+{
+    (void)state;
+    law_fn law = any_split_into_batch_and_speed_merges_to_the_same;
+    long round = first_failure(law, STATES_ARE_LOST_AT_THE_CUT, 200, false);
+    assert_true(round >= 0);
+    struct sequence events = {0};
+    sequence_of_round(round, &events);
+    uint64_t round_seed = seed_of_round(round);
+    shrink(law, &events, &round_seed, STATES_ARE_LOST_AT_THE_CUT);
+    assert_false(holds_for(law, &events, round_seed, STATES_ARE_LOST_AT_THE_CUT));
+    assert_int_equal(events.n, 2); /* one event on each side of the cut */
+    sequence_free(&events);
 }
 
 /* ---- rows ---- */
@@ -390,7 +345,7 @@ int main(void)
 {
     const char *given = getenv("TANDEM_SEED"), *longer = getenv("TANDEM_LAW_ROUNDS");
     seed = given ? strtoull(given, NULL, 10) : (uint64_t)clock_monotonic_us();
-    rounds = longer ? atol(longer) : 1500;
+    rounds = longer ? atol(longer) : 6000;
     printf("TANDEM_SEED=%llu TANDEM_LAW_ROUNDS=%ld\n", (unsigned long long)seed, rounds);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(law_any_micro_batches_give_the_same),
@@ -401,6 +356,7 @@ int main(void)
         cmocka_unit_test(law_a_forgotten_user_never_was),
         cmocka_unit_test(law_the_slow_reference_agrees),
         cmocka_unit_test(the_laws_catch_what_breaks_them),
+        cmocka_unit_test(a_failing_sequence_is_cut_down_to_a_few_events),
         cmocka_unit_test(merging_canonical_rows_is_the_sum_of_their_logs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
