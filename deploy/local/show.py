@@ -74,7 +74,16 @@ def freshness(item, rounds=50):
           f" POST to a changed answer {statistics.median(visible):.1f} ms (median), {max(visible):.1f} ms (worst)")
 
 
+def wait_caught_up():
+    """Until answers count what the log has now."""
+    for _ in range(300):
+        if not any(call("/v1/status")["lag"] or []):
+            return
+        time.sleep(0.1)
+
+
 def main():
+    wait_caught_up()
     top = call("/v1/views/item_users/all?n=3")["counters"]
     if not top:
         sys.exit("no events are counted yet")
