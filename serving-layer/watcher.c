@@ -18,7 +18,7 @@
 #include "handover/event_log.h"
 #include "views/names.h"
 
-enum { CHECK_MS = 1000, TITLES_US = 5000000, QUERY_MS = 2000 };
+enum { CHECK_MS = 1000, TITLES_US = 2000000, QUERY_MS = 2000 };
 
 struct waiter {
     struct event_base *base;
