@@ -123,6 +123,11 @@ test-integration: $$(call test_programs,integration) $(addprefix $(bin)/,$(progr
 	@TANDEM_BIN=$(bin) tests/run-programs $(filter $(out)/tests/%,$^)
 test-programs: $(foreach kind,unit laws integration,$$(call test_programs,$(kind)))
 
+# Views that are wrong in one place each: do the laws and the examples notice?
+.PHONY: mutants
+mutants:
+	@tests/laws/mutants
+
 # libFuzzer for FUZZ_SECONDS over the strict decoder; what it learns and finds stays in build/fuzz.
 .PHONY: fuzz
 FUZZ_SECONDS ?= 60
@@ -166,6 +171,7 @@ help:
 	@echo "make up | down | status the private deployment (folder .local)"
 	@echo "make test               set-up, lint, all tests   [SANITIZE=1] [CC=clang]"
 	@echo "make test-unit | test-laws | test-integration | lint | pure"
+	@echo "make mutants            do the laws notice a wrong view? (a minute)"
 	@echo "make fuzz               the decoder against a slow one, for FUZZ_SECONDS (60)"
 	@echo "make bench              figures with their limits"
 	@echo "make all | clean        programs into build/bin"

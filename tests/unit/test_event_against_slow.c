@@ -14,9 +14,10 @@
 
 #include "common/clock.h"
 #include "tests/fuzz/compare_decoders.h"
+#include "tests/fuzz/sanitized.h"
 #include "views/bytes.h"
 
-enum { TEXTS = 200000, TEXTS_SANITIZED = 60000, FIELDS_MAX = 14 };
+enum { TEXTS = 200000, TEXTS_SANITIZED = 50000, FIELDS_MAX = 14 };
 
 /* splitmix64 */
 static uint64_t seed;
@@ -303,11 +304,7 @@ static void compare(struct event_decoder *decoder, const struct bytes *text, siz
 static void the_fast_and_the_slow_decoder_say_the_same(void **state)
 {
     (void)state;
-#ifdef __SANITIZE_ADDRESS__
-    const size_t rounds = TEXTS_SANITIZED;
-#else
-    const size_t rounds = TEXTS;
-#endif
+    const size_t rounds = SANITIZED ? TEXTS_SANITIZED : TEXTS;
     struct event_decoder *decoder = event_decoder_new();
     struct bytes text = {0};
     uint64_t dice = seed;

@@ -288,6 +288,16 @@ static void a_stored_state_has_limits(void **state)
     assert_int_equal(DECODED("\1\0\1\1a\1\1\0"), -1); /* ts -1 */
     assert_int_equal(DECODED("\1\0\1\1a\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1\0"), -1);
     assert_int_equal(DECODED("\1\0\2\1a\1\2\1a\1\3\0"), -1); /* 1, then -1 */
+    struct bytes late = {0};
+    bytes_put(&late, "\1\0\1\1a\1", 6);
+    varint_put(&late, zigzag(EVENT_TS_END - 1));
+    bytes_put(&late, "", 1);
+    assert_int_equal(decode_exactly(late.at, late.n, names, &s), 0);
+    late.n = 6;
+    varint_put(&late, zigzag(EVENT_TS_END));
+    bytes_put(&late, "", 1);
+    assert_int_equal(decode_exactly(late.at, late.n, names, &s), -1);
+    bytes_free(&late);
     char too_many[2 + 33 * 8 + 2] = {1, 33};
     assert_int_equal(decode_exactly(too_many, sizeof too_many, names, &s), -1);
     struct bytes window = {0};
