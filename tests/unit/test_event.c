@@ -310,6 +310,46 @@ static void what_is_no_object_is_no_event(void **state)
     bad("{}", "event_id");
 }
 
+static const char *reason_of(struct text json)
+{
+    struct event event;
+    struct event_error why = {"?", "?"};
+    assert_int_equal(event_decode(decoder, json, EVENT_NEEDS_ALL, &event, &why), -1);
+    assert_string_equal(why.field, "");
+    return why.reason;
+}
+
+static void json_that_is_no_object_is_told_apart_from_what_is_not_json(void **state)
+{
+    (void)state;
+    assert_string_equal(reason_of(text_of(" [1, 2] ")), EVENT_NOT_AN_OBJECT);
+    assert_string_equal(reason_of(text_of("null")), EVENT_NOT_AN_OBJECT);
+    assert_string_not_equal(reason_of(text_of("[1, 2] x")), EVENT_NOT_AN_OBJECT);
+    assert_string_not_equal(reason_of(text_of("[1, 2")), EVENT_NOT_AN_OBJECT);
+    assert_string_not_equal(reason_of((struct text){NULL, 0}), EVENT_NOT_AN_OBJECT);
+}
+
+static void null_is_a_wrong_value_for_an_optional_field_too(void **state)
+{
+    (void)state;
+    bad("{" NEEDED ",\"quantity\":null}", "quantity");
+    bad("{" NEEDED ",\"price\":null,\"currency\":\"GBP\"}", "price");
+    bad("{" NEEDED ",\"currency\":null}", "currency");
+    bad("{" NEEDED ",\"country\":null}", "country");
+    bad("{" NEEDED ",\"list\":null}", "list");
+    good("{" NEEDED ",\"unknown\":null}");
+}
+
+static void fields_that_a_type_does_not_need_are_checked_as_well(void **state)
+{
+    (void)state;
+    bad("{\"event_id\":\"e\",\"type\":\"forget\",\"user\":\"u\",\"ts\":1,\"item\":\"\"}", "item");
+    bad("{\"event_id\":\"e\",\"type\":\"forget\",\"user\":\"u\",\"ts\":1,\"quantity\":0}",
+        "quantity");
+    bad("{" NEEDED ",\"price\":-1,\"currency\":\"GBP\"}", "price");
+    good("{" NEEDED ",\"currency\":\"GBP\"}");
+}
+
 static void every_prefix_of_an_event_is_bad(void **state)
 {
     (void)state;
@@ -372,6 +412,9 @@ int main(void)
         cmocka_unit_test(a_key_may_come_only_once_at_any_depth),
         cmocka_unit_test(depth_and_number_of_keys_have_no_limit),
         cmocka_unit_test(what_is_no_object_is_no_event),
+        cmocka_unit_test(json_that_is_no_object_is_told_apart_from_what_is_not_json),
+        cmocka_unit_test(null_is_a_wrong_value_for_an_optional_field_too),
+        cmocka_unit_test(fields_that_a_type_does_not_need_are_checked_as_well),
         cmocka_unit_test(every_prefix_of_an_event_is_bad),
         cmocka_unit_test(the_first_wrong_field_is_named_and_broken_json_comes_first),
         cmocka_unit_test(a_prefix_ends_behind_its_value),
