@@ -25,7 +25,7 @@ static void settings_read(struct worker_settings *settings, int argc, char **arg
          .into = &settings->group},
         {.name = "batch_events",
          .type = OPTION_INT,
-         .initial = "2000",
+         .initial = "1000",
          .unit = "events",
          .sentence = "most events applied in one call; readers wait for it",
          .into = &settings->batch_events,
