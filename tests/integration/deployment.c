@@ -159,7 +159,8 @@ void deployment_down(bool passed)
 {
     run("deploy/local/stack down >>'%s/up.log' 2>&1", folder);
     if (passed)
-        run("rm -rf '%s'", folder);
+        run("deploy/local/stack wipe postgres >>'%s/up.log' 2>&1; rm -rf '%s'", folder,
+            folder); /* its data may lie elsewhere */
     else
         fprintf(stderr, "kept for you to look at: %s/log\n", folder);
 }
