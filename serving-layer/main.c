@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/stop.h"
+#include "handover/speed_view.h"
 #include "serving-layer/batch_store.h"
 #include "serving-layer/loop.h"
 #include "serving-layer/watcher.h"
@@ -82,6 +83,21 @@ static void settings_read(struct serve_settings *s, int argc, char **argv)
     size_t n = options_deployment(rows, &s->deployment);
     memcpy(rows + n, own, sizeof own);
     options_read(&usage, rows, n + OWN, argc, argv);
+}
+
+/* What options_read cannot know: exit 2 and a message that names it. */
+static void settings_check(const struct serve_settings *s)
+{
+    struct speed_servers servers;
+    struct err err;
+    if (speed_servers_parse(s->deployment.redis, &servers, &err)) {
+        log_error("serve", "TANDEM_REDIS: %s", err.message);
+        exit(2);
+    }
+    if (!strrchr(s->listen, ':')) {
+        log_error("serve", "TANDEM_LISTEN=%s is not host:port", s->listen);
+        exit(2);
+    }
 }
 
 /* A listening socket on host:port, or -1. */
@@ -165,6 +181,7 @@ int main(int argc, char **argv)
     struct serve_settings settings = {0};
     struct err err = {0};
     settings_read(&settings, argc, argv);
+    settings_check(&settings);
     mallopt(M_ARENA_MAX, 2); /* librdkafka's threads would each keep memory of their own */
     stop_install();
     if (evthread_use_pthreads()) {

@@ -20,6 +20,8 @@
 
 enum { CHECK_MS = 1000, TITLES_US = 2000000, QUERY_MS = 2000 };
 
+enum about { ABOUT_CHECK, ABOUT_POSTGRES, ABOUT_KAFKA, COMPLAINTS };
+
 struct waiter {
     struct event_base *base;
     watcher_done done;
@@ -50,7 +52,7 @@ struct watcher {
     /* the thread's own */
     PGconn *db;
     rd_kafka_t *kafka;
-    char complaint[512];
+    char complaint[COMPLAINTS][512]; /* each is logged once a change */
     int64_t titles_us;
 };
 
@@ -177,18 +179,22 @@ static int look_at_kafka(struct watcher *watcher, struct look *look, struct err 
     return 0;
 }
 
-static void complain(struct watcher *watcher, const struct err *err)
+static void complain(struct watcher *watcher, enum about about, const struct err *err)
 {
     if (err->kind == ERR_FATAL) {
         pthread_mutex_lock(&watcher->lock);
+        bool first = !watcher->fatal[0];
         snprintf(watcher->fatal, sizeof watcher->fatal, "%s", err->message);
         pthread_mutex_unlock(&watcher->lock);
-        kill(getpid(), SIGTERM); /* main says why and ends with 1 */
+        if (first)
+            kill(getpid(),
+                 SIGTERM); /* main says why and ends with 1; a second one would end it at once */
         return;
     }
-    if (strcmp(watcher->complaint, err->message) != 0)
+    char *before = watcher->complaint[about];
+    if (strcmp(before, err->message) != 0)
         log_warn("watcher", "waits and tries again: %s", err->message);
-    snprintf(watcher->complaint, sizeof watcher->complaint, "%s", err->message);
+    snprintf(before, sizeof watcher->complaint[about], "%s", err->message);
 }
 
 /* Until it has succeeded once: Postgres and Kafka must belong together. */
@@ -199,13 +205,13 @@ static void check(struct watcher *watcher)
     const struct deployment_options *at = &watcher->deployment;
     if (!watcher->db &&
         !(watcher->db = database_open(at->postgres, "tandem-serve-watcher", &err))) {
-        complain(watcher, &err);
+        complain(watcher, ABOUT_CHECK, &err);
         return;
     }
     if (publication_read(watcher->db, (int)at->partitions, &publication, &err) ||
         event_log_check_deployment(at->kafka, at->topic, (int)at->partitions,
                                    publication.deployment, &err)) {
-        complain(watcher, &err);
+        complain(watcher, ABOUT_CHECK, &err);
         if (PQstatus(watcher->db) != CONNECTION_OK) {
             PQfinish(watcher->db);
             watcher->db = NULL;
@@ -223,16 +229,18 @@ static void look_take(struct watcher *watcher, struct look *look)
     for (int p = 0; p < PARTITIONS_MAX; p++)
         look->log_end[p] = look->archived[p] = -1;
     look->postgres = look_at_postgres(watcher, look, &err) == 0;
-    if (!look->postgres) {
-        complain(watcher, &err);
+    if (look->postgres) {
+        watcher->complaint[ABOUT_POSTGRES][0] = 0;
+    } else {
+        complain(watcher, ABOUT_POSTGRES, &err);
         PQfinish(watcher->db);
         watcher->db = NULL;
     }
     look->kafka = look_at_kafka(watcher, look, &err) == 0;
-    if (!look->kafka)
-        complain(watcher, &err);
-    if (look->postgres && look->kafka)
-        watcher->complaint[0] = 0;
+    if (look->kafka)
+        watcher->complaint[ABOUT_KAFKA][0] = 0;
+    else
+        complain(watcher, ABOUT_KAFKA, &err);
 }
 
 /* ---- the thread ---- */

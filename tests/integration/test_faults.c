@@ -160,6 +160,10 @@ static void a_changed_number_of_partitions_is_refused(void **state)
     must_exit(1, "TANDEM_PARTITIONS=5 timeout 30 $BIN/tandem-batch archive");
     must_exit(2, "TANDEM_PARTITIONS=none $BIN/tandem-speed");
     must_exit(2, "TANDEM_PARTITION=5 $BIN/tandem-speed");
+    must_exit(1, "TANDEM_PARTITIONS=5 TANDEM_LISTEN=127.0.0.1:0 timeout 30 $BIN/tandem-serve");
+    must_exit(1, "timeout 30 $BIN/tandem-serve"); /* our own serves there */
+    must_exit(2, "TANDEM_REDIS=nonsense $BIN/tandem-serve");
+    must_exit(2, "TANDEM_LISTEN=nonsense $BIN/tandem-serve");
 }
 
 int main(void)
