@@ -87,6 +87,10 @@ def main():
     top = call("/v1/views/item_users/all?n=3")["counters"]
     if not top:
         sys.exit("no events are counted yet")
+    for _ in range(40):  # titles of a feed that has just ended are there after 2 s
+        if title(call(f"/v1/items/{quoted(top[0]['member'])}/similar?n=1")):
+            break
+        time.sleep(0.1)
     for counter in top:
         show_similar(counter["member"])
     session = f"demo-visitor-{time.time_ns()}"
