@@ -255,7 +255,7 @@ static int batch_groups(struct audit_sources *sources,
     struct copy_out rows = {0};
     struct text field[2];
     int more = copy_out_begin(&rows, sources->db,
-                              "COPY (SELECT view, \"group\" FROM view_row WHERE counters <> '')"
+                              "COPY (SELECT DISTINCT view, \"group\" FROM view_row)"
                               " TO STDOUT (FORMAT binary)",
                               err)
                    ? -1

@@ -56,6 +56,11 @@ static void put_number(struct copy_in *in, int64_t value, int n)
     put_big_endian(in, (uint64_t)value, n);
 }
 
+void copy_in_bool(struct copy_in *in, bool value)
+{
+    put_number(in, value, 1);
+}
+
 void copy_in_int2(struct copy_in *in, int64_t value)
 {
     put_number(in, value, 2);

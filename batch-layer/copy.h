@@ -10,6 +10,7 @@
 #define TANDEM_BATCH_COPY_H
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -26,6 +27,7 @@ struct copy_in {
 int copy_in_begin(struct copy_in *in, PGconn *db, const char *sql, struct err *err);
 /* Begins a row; exactly n_fields puts follow. */
 int copy_in_row(struct copy_in *in, int n_fields, struct err *err);
+void copy_in_bool(struct copy_in *in, bool value);
 void copy_in_int2(struct copy_in *in, int64_t value);
 void copy_in_int4(struct copy_in *in, int64_t value);
 void copy_in_int8(struct copy_in *in, int64_t value);

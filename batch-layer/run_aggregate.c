@@ -329,7 +329,9 @@ int run_aggregate(struct run *run, struct err *err)
 {
     struct aggregate a = {.run = run};
     failpoint("run:aggregate:begin");
-    if (run_step_begin(run, "aggregate", err))
+    /* Until it is published nothing waits for the disk: what a crash of Postgres may lose is the end of this work. */
+    if (statement_run(run->db, err, "SET synchronous_commit = off") < 0 ||
+        run_step_begin(run, "aggregate", err))
         return -1;
     fold_begin(&a);
     int failed = 0;

@@ -13,46 +13,48 @@
 #include "common/failpoint.h"
 #include "common/log.h"
 
-static int write_row(struct copy_in *in, const struct view_change *change, int64_t n,
-                     struct err *err)
+static int write_piece(struct run *run, struct copy_in *in, const struct view_change *change,
+                       struct err *err)
 {
-    if (copy_in_row(in, 4, err))
+    if (copy_in_row(in, 5, err))
         return -1;
     copy_in_text(in, change->view);
     copy_in_text(in, change->group);
-    copy_in_int8(in, n);
-    copy_in_text(in, change->after);
+    copy_in_int8(in, run->n);
+    copy_in_bool(in, change->rewrite);
+    copy_in_text(in, change->rewrite ? change->whole : change->change);
     return 0;
 }
 
-/* A group that is empty keeps its row, so that readers learn of it; one that never had counters needs none. */
+/* A group that has become empty keeps its row, so that readers learn of it; one that never had counters needs none. */
+static bool is_written(const struct view_change *change)
+{
+    return change->there ? change->rewrite || change->change.n : change->whole.n;
+}
+
 static int write_changed(struct run *run, struct view_changes *changes, struct copy_in *in,
                          struct err *err)
 {
     struct view_change change;
     int more;
-    while ((more = view_changes_next(changes, &change, err)) > 0) {
-        if (!change.before.at && change.after.n == 0)
-            continue;
-        if (write_row(in, &change, run->n, err))
+    while ((more = view_changes_next(changes, &change, err)) > 0)
+        if (is_written(&change) && write_piece(run, in, &change, err))
             return -1;
-    }
     return more;
 }
 
-/*
- * The rows that will be written leave first and come back by COPY: each is then written once, where an upsert from a
- * temporary table would write its bytes twice.
- */
-static int clear_rows(struct run *run, struct err *err)
+/* What the whole pieces that were just written have in them. */
+static int remove_summed(struct run *run, struct err *err)
 {
     if (run->rebuild)
-        return statement_run(run->db, err, "DELETE FROM view_row") < 0 ? -1 : 0;
+        return statement_run(run->db, err, "DELETE FROM view_row WHERE n < %" PRId64, run->n) < 0
+                   ? -1
+                   : 0;
     return statement_plan_by_keys(run->db, err) ||
                    statement_run(run->db, err,
-                                 "DELETE FROM view_row v USING (SELECT DISTINCT view, \"group\""
-                                 " FROM staged_row WHERE n = %" PRId64 ") s"
-                                 " WHERE v.view = s.view AND v.\"group\" = s.\"group\"",
+                                 "DELETE FROM view_row v USING view_row w"
+                                 " WHERE w.n = %" PRId64 " AND w.whole AND v.view = w.view"
+                                 " AND v.\"group\" = w.\"group\" AND v.n < w.n",
                                  run->n) < 0
                ? -1
                : 0;
@@ -63,13 +65,11 @@ static int64_t publish_rows(struct run *run, PGconn *reader, struct err *err)
     struct view_changes changes;
     struct copy_in in = {0};
     int failed = view_changes_begin(&changes, reader, run->n,
-                                    run->rebuild ? CHANGES_OF_REBUILD : CHANGES_OF_RUN_ROWS, err);
-    if (!failed)
-        failed = clear_rows(run, err);
+                                    run->rebuild ? CHANGES_OF_REBUILD : CHANGES_TO_WRITE, err);
     if (!failed)
         failed = copy_in_begin(
-            &in, run->db, "COPY view_row (view, \"group\", n, counters) FROM STDIN (FORMAT binary)",
-            err);
+            &in, run->db,
+            "COPY view_row (view, \"group\", n, whole, counters) FROM STDIN (FORMAT binary)", err);
     if (!failed) {
         failed = write_changed(run, &changes, &in, err);
         if (failed)
@@ -78,7 +78,7 @@ static int64_t publish_rows(struct run *run, PGconn *reader, struct err *err)
             failed = copy_in_end(&in, err);
     }
     view_changes_end(&changes);
-    return failed ? -1 : in.rows;
+    return failed || remove_summed(run, err) ? -1 : in.rows;
 }
 
 /*
@@ -143,7 +143,8 @@ static int publish(struct run *run, PGconn *reader, struct err *err)
 int run_publish(struct run *run, struct err *err)
 {
     failpoint("run:publish:begin");
-    if (run_step_begin(run, "publish", err))
+    if (statement_run(run->db, err, "SET synchronous_commit = on") < 0 ||
+        run_step_begin(run, "publish", err))
         return -1;
     PGconn *reader = database_open(run->settings->deployment.postgres, "tandem-batch", err);
     int failed = reader ? publish(run, reader, err) : -1;

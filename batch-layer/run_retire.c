@@ -13,7 +13,7 @@
 #include "common/log.h"
 #include "common/stop.h"
 
-enum { POLL_MS = 50, REDIS_TIMEOUT_MS = 5000 };
+enum { POLL_MS = 10, REDIS_TIMEOUT_MS = 5000 };
 
 static int leases_wait(struct run *run, int64_t until_us, struct err *err)
 {

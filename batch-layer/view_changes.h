@@ -1,6 +1,11 @@
 /*
  * view_changes: what an aggregated run changes in the batch view, group by group, computed while it is read: the check
  * compares it with the speed layer, publishing writes it. Nothing is kept, so both see the same.
+ *
+ * A group's row is one whole piece and increments (schema: view_row). A run adds an increment, or writes the row whole
+ * again: when there is none yet, when the whole is no longer WHOLE_RATIO times the increments, or when there are
+ * PIECES_MAX. So the cost of a run is that of its changes: a byte of increments costs at most WHOLE_RATIO bytes rewritten, and
+ * readers sum few pieces (the log-structured merge of O'Neil et al., 1996, with one level).
  */
 #ifndef TANDEM_BATCH_VIEW_CHANGES_H
 #define TANDEM_BATCH_VIEW_CHANGES_H
@@ -11,17 +16,18 @@
 #include "batch-layer/copy.h"
 
 enum view_changes_of {
-    CHANGES_OF_RUN,      /* change: what the chunks staged; before and after are not looked up */
-    CHANGES_OF_RUN_ROWS, /* the same with before and after = before + change */
-    CHANGES_OF_REBUILD, /* after: what the chunks staged; change = after - before; groups it did not meet become empty */
+    CHANGES_OF_RUN,   /* change: what the chunks staged; whole is not looked up */
+    CHANGES_TO_WRITE, /* the same with whole for the rows that are to be written whole */
+    CHANGES_OF_REBUILD /* whole: what the chunks staged; change = whole - row; groups it did not meet become empty */
 };
 
-/* All three in canonical form (views/row.h), until the next call. */
+/* In canonical form (views/row.h), until the next call. */
 struct view_change {
     struct text view, group;
-    struct text before; /* at = NULL: there is no row */
     struct text change;
-    struct text after;
+    bool there;        /* the group has a row, which may be empty */
+    bool rewrite;      /* the row is to be written as `whole`; false: `change` is its next piece */
+    struct text whole; /* the row with the change */
 };
 
 /* Zero-initialised, then begin; end in any case. */
@@ -29,7 +35,7 @@ struct view_changes {
     PGconn *db;
     enum view_changes_of of;
     struct copy_out rows;
-    struct bytes change, after;
+    struct bytes row, change, whole;
 };
 
 /* One statement, one snapshot, in a transaction of its own: `db` is in none before and busy until the end, so what is

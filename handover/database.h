@@ -11,7 +11,7 @@
 #include "common/err.h"
 #include "common/options.h" /* PARTITIONS_MAX */
 
-enum { DEPLOYMENT_BYTES = 32, SCHEMA_VERSION = 1 };
+enum { DEPLOYMENT_BYTES = 32, SCHEMA_VERSION = 2 };
 
 /* NULL: err (ERR_RETRY when the server is away). `program` becomes application_name. Caller: PQfinish. */
 PGconn *database_open(const char *conninfo, const char *program, struct err *err);

@@ -11,12 +11,13 @@ enum { ROWS_BETWEEN = 256, BINARY = 1 };
 /* What a version may take over from the one before. */
 struct plan {
     const struct batch_view *before; /* NULL: everything is loaded */
-    int64_t rows_above;              /* rows written by runs above it are loaded */
+    int64_t rows_above;              /* pieces written by runs above it are loaded */
     int64_t states_above;
 };
 
 /*
- * Rows say which run wrote them last, and a row that became empty stays, so rows above `before` are all that changed.
+ * A row is a whole piece and increments, each of which says which run wrote it, so the pieces above `before` are all that
+ * changed: whole ones replace what is held, increments add to it.
  * Users' states are pruned: an empty one goes once segments below states_from are retired. Who has not loaded a version that
  * may have lost some (before < states_from) would keep the window of a forgotten user: all states are loaded then.
  * Other deployment, or a number that went back (a backup): nothing is taken over.
@@ -102,12 +103,17 @@ static int rows_load(const struct batch_load *load, struct batch_view *batch, co
     return rows_take(load, batch, take, err);
 }
 
-static int row_of_view(struct batch_view *batch, const PGresult *row)
+/* A view that is not known is of a newer program: nobody here can ask for it. */
+static int whole_piece(struct batch_view *batch, const PGresult *row)
 {
     int view = catalogue_find(field(row, 0));
-    if (view < 0) /* of a newer program: nobody here can ask for it */
-        return 0;
-    return batch_view_put_row(batch, (unsigned)view, field(row, 1), field(row, 2));
+    return view < 0 ? 0 : batch_view_put_row(batch, (unsigned)view, field(row, 1), field(row, 2));
+}
+
+static int increment(struct batch_view *batch, const PGresult *row)
+{
+    int view = catalogue_find(field(row, 0));
+    return view < 0 ? 0 : batch_view_add_row(batch, (unsigned)view, field(row, 1), field(row, 2));
 }
 
 static int state_of_user(struct batch_view *batch, const PGresult *row)
@@ -123,8 +129,13 @@ static int state_of_user(struct batch_view *batch, const PGresult *row)
 static int tables_load(const struct batch_load *load, const struct plan *plan,
                        struct batch_view *batch, struct err *err)
 {
-    if (rows_load(load, batch, "SELECT view, \"group\", counters FROM view_row WHERE n > $1::int8",
-                  plan->rows_above, row_of_view, err))
+    /* A group's whole piece is its oldest, and the order of the others is nothing to a sum. */
+    if (rows_load(load, batch,
+                  "SELECT view, \"group\", counters FROM view_row WHERE n > $1::int8 AND whole",
+                  plan->rows_above, whole_piece, err) ||
+        rows_load(load, batch,
+                  "SELECT view, \"group\", counters FROM view_row WHERE n > $1::int8 AND NOT whole",
+                  plan->rows_above, increment, err))
         return -1;
     return rows_load(
         load, batch,

@@ -49,17 +49,10 @@ struct batch_view {
     struct batch_edition edition;
     struct names *names;
     struct shared_table rows, windows;
-    struct wide *found; /* while it is filled: counters of the row at hand */
-    size_t found_cap;
+    /* While it is filled: counters of the row at hand, and their sum with what is held. */
+    struct wide *found, *summed;
+    size_t found_cap, summed_cap;
 };
-
-static struct names *names_copy(const struct names *from)
-{
-    struct names *names = names_new();
-    for (uint32_t s = 0; s < names_count(from); s++)
-        names_put(names, names_text(from, s));
-    return names;
-}
 
 struct batch_view *batch_view_new(const struct batch_edition *edition,
                                   const struct batch_view *before, bool with_users)
@@ -89,6 +82,7 @@ void batch_view_free(struct batch_view *batch)
     free((void *)batch->edition.boundary);
     free((void *)batch->edition.deployment);
     free(batch->found);
+    free(batch->summed);
     free(batch);
 }
 
@@ -100,7 +94,7 @@ static int wide_order(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Unpacks into batch->found; returns how many, -1 when these bytes are no row. */
+/* Unpacks into batch->found, members rising; returns how many, -1 when these bytes are no row. */
 static long counters_unpack(struct batch_view *batch, struct text counters)
 {
     struct counter counter;
@@ -112,7 +106,11 @@ static long counters_unpack(struct batch_view *batch, struct text counters)
             batch->found[n++] =
                 (struct wide){counter.value, names_put(batch->names, counter.member)};
     }
-    return more < 0 ? -1 : (long)n;
+    if (more < 0)
+        return -1;
+    if (n)
+        qsort(batch->found, n, sizeof *batch->found, wide_order);
+    return (long)n;
 }
 
 static enum row_form form_of(const struct wide *found, uint32_t n, uint32_t names)
@@ -155,19 +153,54 @@ static struct batch_row *row_pack(const struct wide *found, uint32_t n, uint32_t
     return row;
 }
 
+static void row_replace(struct batch_view *batch, unsigned view, struct text group,
+                        const struct wide *counters, size_t n)
+{
+    if (n == 0)
+        shared_table_remove(&batch->rows, view, group);
+    else
+        shared_table_put(&batch->rows,
+                         row_pack(counters, (uint32_t)n, names_count(batch->names), view, group));
+}
+
 int batch_view_put_row(struct batch_view *batch, unsigned view, struct text group,
                        struct text counters)
 {
     long n = counters_unpack(batch, counters);
     if (n < 0)
         return -1;
-    if (n == 0) {
-        shared_table_remove(&batch->rows, view, group);
-        return 0;
+    row_replace(batch, view, group, batch->found, (size_t)n);
+    return 0;
+}
+
+/* Merges batch->found with what is held into batch->summed; returns how many. */
+static size_t counters_sum(struct batch_view *batch, const struct batch_row *held, size_t n_found)
+{
+    size_t n = 0, cursor = 0, f = 0;
+    struct wide *found = batch->found, next;
+    batch->summed = grown(batch->summed, &batch->summed_cap, batch_row_counters(held) + n_found + 1,
+                          sizeof *batch->summed);
+    while (batch_row_next(held, &cursor, &next.member, &next.value)) {
+        while (f < n_found && found[f].member < next.member)
+            batch->summed[n++] = found[f++];
+        if (f < n_found && found[f].member == next.member) /* sums wrap, as in views/row.c */
+            next.value = (int64_t)((uint64_t)next.value + (uint64_t)found[f++].value);
+        if (next.value)
+            batch->summed[n++] = next;
     }
-    qsort(batch->found, (size_t)n, sizeof *batch->found, wide_order);
-    shared_table_put(&batch->rows,
-                     row_pack(batch->found, (uint32_t)n, names_count(batch->names), view, group));
+    while (f < n_found)
+        batch->summed[n++] = found[f++];
+    return n;
+}
+
+int batch_view_add_row(struct batch_view *batch, unsigned view, struct text group,
+                       struct text counters)
+{
+    long n_found = counters_unpack(batch, counters);
+    if (n_found < 0)
+        return -1;
+    size_t n = counters_sum(batch, batch_view_row(batch, view, group), (size_t)n_found);
+    row_replace(batch, view, group, batch->summed, n);
     return 0;
 }
 
@@ -193,8 +226,9 @@ int batch_view_put_user(struct batch_view *batch, int partition, struct text use
 void batch_view_seal(struct batch_view *batch)
 {
     free(batch->found);
-    batch->found = NULL;
-    batch->found_cap = 0;
+    free(batch->summed);
+    batch->found = batch->summed = NULL;
+    batch->found_cap = batch->summed_cap = 0;
 }
 
 /* ---- reading ---- */

@@ -37,6 +37,9 @@ void batch_view_free(struct batch_view *batch);
 /* While it is filled: replaces a row by `counters` (views/row.h, any order, each member once). -1: these bytes are no row. */
 int batch_view_put_row(struct batch_view *batch, unsigned view, struct text group,
                        struct text counters);
+/* Adds `counters` to a row, which may not be there yet. -1: these bytes are no row. */
+int batch_view_add_row(struct batch_view *batch, unsigned view, struct text group,
+                       struct text counters);
 /* Replaces what a user has seen; 0 bytes: nothing. -1: these bytes are no state (views/user_state.h). */
 int batch_view_put_user(struct batch_view *batch, int partition, struct text user,
                         struct text stored);

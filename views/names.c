@@ -54,6 +54,27 @@ struct names *names_new(void)
     return names;
 }
 
+static void *array_copy(const void *from, size_t n, size_t size)
+{
+    size_t cap = 0;
+    void *copy = grown(NULL, &cap, n, size);
+    memcpy(copy, from, n * size);
+    return copy;
+}
+
+struct names *names_copy(const struct names *from)
+{
+    struct names *names = array_copy(from, 1, sizeof *from);
+    names->texts = (struct bytes){0};
+    bytes_put_text(&names->texts, bytes_text(&from->texts));
+    names->name = NULL;
+    names->cap = from->count;
+    if (from->count)
+        names->name = array_copy(from->name, from->count, sizeof *from->name);
+    names->slot = array_copy(from->slot, from->n_slots, sizeof *from->slot);
+    return names;
+}
+
 void names_free(struct names *names)
 {
     if (!names)

@@ -15,6 +15,7 @@
 struct names;
 
 struct names *names_new(void);
+struct names *names_copy(const struct names *from); /* the same symbols */
 void names_free(struct names *names);
 
 uint32_t names_put(struct names *names, struct text text); /* the text is copied */

@@ -119,14 +119,19 @@ CREATE TABLE staged_forget (
     "user"     text NOT NULL
 );
 
--- The batch view. One row a group; a group that has become empty keeps its row with no counters, so that readers learn of it.
+-- The batch view. A group's row is a whole piece and the increments of later runs: their sum. So a run writes what it changed,
+-- not what there is, and a reader that holds view m needs only the pieces above m: whole ones replace, increments add.
+-- A run writes a whole piece, and removes those it sums, when increments have become much beside it. A group that has become
+-- empty keeps its pieces, so that readers learn of it.
 CREATE TABLE view_row (
     view       text NOT NULL,
     "group"    text NOT NULL,
-    n          int8 NOT NULL,          -- the run that wrote it
+    n          int8 NOT NULL,          -- the run that wrote this piece
+    whole      boolean NOT NULL,       -- true: all up to n; false: what run n changed
     counters   bytea NOT NULL,         -- views/row.h, canonical
-    PRIMARY KEY (view, "group")
+    PRIMARY KEY (view, "group", n)
 );
+CREATE INDEX view_row_n ON view_row (n);
 ALTER TABLE view_row ALTER counters SET STORAGE EXTERNAL;
 ALTER TABLE staged_row ALTER counters SET STORAGE EXTERNAL;
 
@@ -190,5 +195,7 @@ BEGIN
 END $$;
 
 CREATE VIEW view_counter AS
-    SELECT r.view, r."group", c.member, c.value
-    FROM view_row r CROSS JOIN LATERAL row_counters(r.counters) c;
+    SELECT r.view, r."group", c.member, sum(c.value)::int8 AS value
+    FROM view_row r CROSS JOIN LATERAL row_counters(r.counters) c
+    GROUP BY r.view, r."group", c.member
+    HAVING sum(c.value) <> 0;

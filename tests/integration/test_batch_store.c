@@ -51,10 +51,9 @@ static void publish_row(int n, const char *group, int64_t value)
     struct bytes row = {0};
     if (value)
         row_put(&row, text_of("m"), value);
-    char *text = xasprintf(
-        "INSERT INTO view_row VALUES ('together', '%s', %d, '\\\\x%s') ON CONFLICT (view, \\\"group\\\")"
-        " DO UPDATE SET n = excluded.n, counters = excluded.counters",
-        group, n, hex(&row));
+    char *text = xasprintf("DELETE FROM view_row WHERE \\\"group\\\" = '%s';"
+                           "INSERT INTO view_row VALUES ('together', '%s', %d, true, '\\\\x%s')",
+                           group, group, n, hex(&row));
     publish(n, text);
     free(text);
     bytes_free(&row);

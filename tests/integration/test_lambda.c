@@ -111,6 +111,30 @@ static void a_run_killed_at_any_step_goes_on_at_the_next_start(void **state)
     assert_int_equal(sql_number("SELECT count(*) FROM run WHERE finished_at IS NULL"), 0);
 }
 
+/* Many runs have passed: rows have been begun, added to and written whole again. */
+static void a_row_is_one_whole_piece_and_the_increments_behind_it(void **state)
+{
+    (void)state;
+    feed(300, 250, NULL);
+    must_exit(0, "$BIN/tandem-batch run");
+    int64_t n = sql_number("SELECT n FROM publication");
+    assert_true(sql_number("SELECT count(*) FROM view_row WHERE NOT whole") > 0);
+    assert_true(sql_number("SELECT count(*) FROM view_row WHERE whole AND n > 1") > 0);
+    assert_int_equal(sql_number("SELECT max(n) FROM view_row"), n);
+    assert_int_equal(
+        sql_number("SELECT count(*) FROM (SELECT FROM view_row GROUP BY view, \\\"group\\\""
+                   " HAVING count(*) FILTER (WHERE whole) <> 1 OR count(*) > 33"
+                   " OR min(n) < min(n) FILTER (WHERE whole)) wrong"),
+        0);
+    assert_int_equal(
+        sql_number(
+            "SELECT count(*) FROM (SELECT sum(octet_length(counters)) FILTER (WHERE whole) AS w,"
+            " sum(octet_length(counters)) AS all FROM view_row GROUP BY view, \\\"group\\\") s"
+            " WHERE 3 * w < 2 * \\\"all\\\""),
+        0);
+    must_be_exact();
+}
+
 static void a_second_run_at_the_same_time_refuses(void **state)
 {
     (void)state;
@@ -180,6 +204,7 @@ int main(void)
         cmocka_unit_test(a_refused_batch_stores_nothing),
         cmocka_unit_test(a_forgotten_user_is_gone_from_views_and_master_dataset),
         cmocka_unit_test(a_run_killed_at_any_step_goes_on_at_the_next_start),
+        cmocka_unit_test(a_row_is_one_whole_piece_and_the_increments_behind_it),
         cmocka_unit_test(a_second_run_at_the_same_time_refuses),
         cmocka_unit_test(a_rebuild_from_the_first_event_changes_no_answer),
         cmocka_unit_test(the_audit_finds_a_counter_that_is_wrong),

@@ -26,6 +26,14 @@ static void put(struct batch_view *batch, unsigned view, const char *group, int 
     bytes_free(&row);
 }
 
+static void add(struct batch_view *batch, const char *group, const char *member, int64_t value)
+{
+    struct bytes row = {0};
+    row_put(&row, text_of(member), value);
+    assert_int_equal(batch_view_add_row(batch, 0, text_of(group), bytes_text(&row)), 0);
+    bytes_free(&row);
+}
+
 static int64_t count(const struct batch_view *batch, unsigned view, const char *group,
                      const char *member)
 {
@@ -131,6 +139,40 @@ static void the_next_version_shares_what_did_not_change(void **state)
     batch_view_free(new);
 }
 
+static void an_increment_is_added_to_any_form_of_row(void **state)
+{
+    (void)state;
+    static const char *const groups[] = {"dense", "pairs", "wide", "new"};
+    struct batch_view *old = batch_view_new(&first, NULL, false);
+    put(old, 0, "dense", 2999, 1);
+    put(old, 0, "pairs", 7, 1);
+    put(old, 0, "wide", 7, INT64_C(1) << 40);
+    batch_view_seal(old);
+    struct batch_view *new = batch_view_new(&second, old, true);
+    for (int i = 0; i < 4; i++) {
+        add(new, groups[i], "m0003", 5);
+        add(new, groups[i], "before", 9);
+        add(new, groups[i], "before", -2);
+        add(new, groups[i], "m0000", -count(old, 0, groups[i], "m0000"));
+    }
+    add(new, "pairs", "m0001", INT64_C(1) << 40);
+    add(new, "new", "before", -7);
+    add(new, "new", "m0003", -5);
+    batch_view_seal(new);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(count(new, 0, groups[i], "m0003"), count(old, 0, groups[i], "m0003") + 5);
+        assert_int_equal(count(new, 0, groups[i], "before"), 7);
+        assert_int_equal(count(new, 0, groups[i], "m0000"), 0);
+        assert_int_equal(count(new, 0, groups[i], "m0005"), count(old, 0, groups[i], "m0005"));
+        assert_int_equal(walk(batch_view_row(new, 0, text_of(groups[i]))),
+                         batch_row_counters(batch_view_row(old, 0, text_of(groups[i]))));
+    }
+    assert_int_equal(count(new, 0, "pairs", "m0001"), (INT64_C(1) << 40) + 2);
+    assert_null(batch_view_row(new, 0, text_of("new"))); /* its counters cancelled out */
+    batch_view_free(old);
+    batch_view_free(new);
+}
+
 static void many_rows_come_and_go(void **state)
 {
     (void)state;
@@ -189,6 +231,7 @@ int main(void)
         cmocka_unit_test(every_form_of_row_holds_its_counters),
         cmocka_unit_test(a_counter_in_memory_takes_eight_bytes_or_less),
         cmocka_unit_test(the_next_version_shares_what_did_not_change),
+        cmocka_unit_test(an_increment_is_added_to_any_form_of_row),
         cmocka_unit_test(many_rows_come_and_go),
         cmocka_unit_test(users_windows_are_kept_in_order_with_repeats_and_go_when_forgotten),
         cmocka_unit_test(damaged_bytes_are_refused),

@@ -36,6 +36,25 @@ static void what_was_not_put_is_absent(void **state)
     names_free(names);
 }
 
+static void a_copy_has_the_same_symbols_and_goes_on_alone(void **state)
+{
+    (void)state;
+    struct names *names = names_new();
+    char text[16];
+    for (int i = 0; i < 1000; i++) {
+        snprintf(text, sizeof text, "n%d", i);
+        names_put(names, text_of(text));
+    }
+    struct names *copy = names_copy(names);
+    assert_int_equal(names_put(copy, text_of("more")), 1000);
+    assert_int_equal(names_put(names, text_of("other")), 1000);
+    names_free(names);
+    assert_int_equal(names_find(copy, text_of("other")), NAMES_ABSENT);
+    assert_int_equal(names_find(copy, text_of("n999")), 999);
+    assert_true(text_equal(names_text(copy, 500), text_of("n500")));
+    names_free(copy);
+}
+
 static void texts_differ_by_every_byte_and_by_length(void **state)
 {
     (void)state;
@@ -99,6 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(symbols_are_given_in_order_of_arrival),
         cmocka_unit_test(what_was_not_put_is_absent),
+        cmocka_unit_test(a_copy_has_the_same_symbols_and_goes_on_alone),
         cmocka_unit_test(texts_differ_by_every_byte_and_by_length),
         cmocka_unit_test(the_text_is_copied),
         cmocka_unit_test(a_hundred_thousand_names_are_all_found_again),
