@@ -5,7 +5,7 @@
 -- generations travel as decimal text and are stored as they came, so no number is ever printed by Lua.
 --
 -- A Lua error does not take back what was written before it. So everything is checked before the first write, and the
--- partition's offset is written last.
+-- partitions' offsets are written last.
 
 local STATE = 'tandem'
 
@@ -68,11 +68,11 @@ end
 local function refuse(p, token, segment)
     local state = redis.call('HMGET', STATE, 'retired', 't' .. p, 'o' .. p, 's' .. p)
     if not state[1] or not state[2] then
-        return { 'GONE' }
+        return { 'GONE', p }
     elseif state[2] ~= token then
-        return { 'FENCED' }
+        return { 'FENCED', p }
     elseif tonumber(segment) < tonumber(state[1]) then
-        return { 'SKIP', state[1] }
+        return { 'SKIP', p, state[1] }
     elseif tonumber(segment) < tonumber(state[4]) then
         return redis.error_reply('ERR partition ' .. p .. ' has left segment ' .. segment)
     end
@@ -93,9 +93,9 @@ local function append_rows(a, first, behind, segment, answer)
     end
 end
 
-local function put_states(a, first, key)
-    while first <= #a do
-        local last = math.min(first + AT_ONCE - 1, #a)
+local function put_states(a, first, behind, key)
+    while first < behind do
+        local last = math.min(first + AT_ONCE, behind) - 1
         redis.call('HSET', key, unpack(a, first, last))
         first = last + 1
     end
@@ -109,34 +109,64 @@ local function poison()
     redis.call('HSET', STATE, 'deployment', 'none (a write failed half-way)', 'epoch', '0', 'retired', '0')
 end
 
--- p, token, from, to, segment, n_users, (row name, piece) .., (user, state) ..
---   -> OK (name, length of a long row) .. | FENCED | STALE offset | SKIP retired | GONE
+-- The head of apply, read into parts {p, token, from, to, first user, behind the last}, and where the rows begin and end;
+-- nil: malformed.
+local function parts_of(a)
+    local n = tonumber(a[2])
+    local first_row, parts, users = 3 + 5 * (n or 0), {}, 0
+    if not n or n < 1 or first_row > #a + 1 then
+        return nil
+    end
+    for i = 1, n do
+        local at = 5 * i - 2
+        parts[i] = { a[at], a[at + 1], a[at + 2], a[at + 3], users, users + 2 * tonumber(a[at + 4]) }
+        users = parts[i][6]
+        if not (tonumber(a[at + 2]) < tonumber(a[at + 3])) then
+            return nil
+        end
+    end
+    local first_user = #a + 1 - users
+    if first_user < first_row or (first_user - first_row) % 2 ~= 0 then
+        return nil
+    end
+    return parts, first_row, first_user
+end
+
+-- segment, n_parts, (p, token, from, to, n_users) .., (row name, piece) .., (user, state) .. of each part
+--   -> OK (name, length of a long row) .. | FENCED p | STALE p offset | SKIP p retired | GONE p
+-- Several partitions at once, all or nothing: what they change in a row is appended once.
 local function apply(_, a)
-    local p, token, from, to, segment = unpack(a, 1, 5)
-    local first_user = #a + 1 - 2 * tonumber(a[6])
-    if #a % 2 ~= 0 or first_user < 7 or not (tonumber(from) < tonumber(to)) then
+    local segment = a[1]
+    local parts, first_row, first_user = parts_of(a)
+    if not parts then
         return redis.error_reply('ERR tandem_apply: malformed')
     end
-    local answer, offset = refuse(p, token, segment)
-    if answer then
-        return answer
-    elseif offset ~= from then
-        return { 'STALE', offset }
+    for _, part in ipairs(parts) do
+        local answer, offset = refuse(part[1], part[2], segment)
+        if answer then
+            return answer
+        elseif offset ~= part[3] then
+            return { 'STALE', part[1], offset }
+        end
     end
-    answer = { 'OK' }
+    local answer = { 'OK' }
     local done, why = pcall(function()
-        append_rows(a, 7, first_user, segment, answer)
-        put_states(a, first_user, 'tandem:user:' .. segment .. ':' .. p)
+        append_rows(a, first_row, first_user, segment, answer)
+        for _, part in ipairs(parts) do
+            put_states(a, first_user + part[5], first_user + part[6], 'tandem:user:' .. segment .. ':' .. part[1])
+        end
     end)
     if not done then
         poison()
         return redis.error_reply('ERR tandem_apply: ' .. tostring(type(why) == 'table' and why.err or why))
     end
-    redis.call('HSET', STATE, 's' .. p, segment, 'o' .. p, to)
+    for _, part in ipairs(parts) do
+        redis.call('HSET', STATE, 's' .. part[1], segment, 'o' .. part[1], part[4])
+    end
     return answer
 end
 
--- p, token, segment, user .. -> OK state .. (nil: none here) | FENCED | SKIP retired | GONE
+-- p, token, segment, user .. -> OK state .. (nil: none here) | FENCED p | SKIP p retired | GONE p
 -- The newest state of each user among the segments `segment` down to the retired mark: one snapshot, so that a segment
 -- is asked either whole or not at all while its keys are being freed.
 local function states(_, a)

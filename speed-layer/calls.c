@@ -52,19 +52,27 @@ static void states_put(struct command *command, const struct fold *fold)
     bytes_free(&state);
 }
 
-struct apply_size call_apply(struct command *command, const char *token,
-                             const struct micro_batch *batch, const struct deltas *deltas)
+static void part_put(struct command *command, const struct micro_batch *batch, const char *token)
 {
     const struct cut *cut = micro_batch_is(batch);
-    command_begin(command, "tandem_apply");
     command_put_number(command, micro_batch_partition(batch));
     command_put(command, text_of(token));
     command_put_number(command, cut->from);
     command_put_number(command, cut->to);
-    command_put_number(command, cut->segment);
     command_put_number(command, (int64_t)fold_touched(micro_batch_states(batch)));
-    struct apply_size size = rows_put(command, deltas, micro_batch_names(batch));
-    states_put(command, micro_batch_states(batch));
+}
+
+struct apply_size call_apply(struct command *command, const struct apply *apply,
+                             const char *const *token)
+{
+    command_begin(command, "tandem_apply");
+    command_put_number(command, micro_batch_is(apply->batch[0])->segment);
+    command_put_number(command, (int64_t)apply->n);
+    for (size_t i = 0; i < apply->n; i++)
+        part_put(command, apply->batch[i], token[i]);
+    struct apply_size size = rows_put(command, apply->deltas, apply->names);
+    for (size_t i = 0; i < apply->n; i++)
+        states_put(command, micro_batch_states(apply->batch[i]));
     return size;
 }
 

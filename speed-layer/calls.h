@@ -16,11 +16,19 @@ struct claim {
 void call_claim(struct command *command, const struct claim *claim,
                 const struct publication *publication);
 
+/* Folded micro-batches of one segment that are applied together. */
+struct apply {
+    struct micro_batch *const *batch; /* n of them */
+    size_t n;
+    const struct deltas *deltas; /* of all */
+    const struct names *names;   /* of the deltas */
+};
 struct apply_size {
     uint64_t rows, counters;
 };
-struct apply_size call_apply(struct command *command, const char *token,
-                             const struct micro_batch *batch, const struct deltas *deltas);
+/* `token` of each micro-batch's partition. */
+struct apply_size call_apply(struct command *command, const struct apply *apply,
+                             const char *const *token);
 
 /* The batch's unknown users, in their order. */
 void call_states(struct command *command, const char *token, const struct micro_batch *batch);

@@ -1,5 +1,5 @@
 /*
- * compaction: which rows of one Redis server have grown past twice their compacted size and are due, and what a row's
+ * compaction: which rows of one Redis server have grown past DUE_TIMES their compacted size and are due, and what a row's
  * log becomes. Pure bookkeeping: speed_store.c reads the rows and swaps them. May be forgotten at any time: a row that is
  * compacted once too often, or later, has the same sums.
  */

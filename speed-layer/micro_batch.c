@@ -10,7 +10,7 @@
 
 struct micro_batch {
     int partition;
-    struct names *names;
+    struct names *names; /* borrowed */
     struct fold *fold;
     struct record *record; /* those that wait: [first, end) */
     size_t first, end, cap;
@@ -24,13 +24,13 @@ struct micro_batch {
     size_t learnt_cap;
 };
 
-struct micro_batch *micro_batch_new(int partition)
+struct micro_batch *micro_batch_new(int partition, struct names *names)
 {
     struct micro_batch *batch = xcalloc(1, sizeof *batch);
     batch->partition = partition;
     batch->doubted = -1;
-    batch->names = names_new();
-    batch->fold = fold_new(batch->names);
+    batch->names = names;
+    batch->fold = fold_new(names);
     return batch;
 }
 
@@ -56,26 +56,16 @@ void micro_batch_free(struct micro_batch *batch)
     records_drop(batch, batch->end - batch->first);
     unknown_forget(batch);
     fold_free(batch->fold);
-    names_free(batch->names);
     free(batch->record);
     free(batch->learnt);
     free(batch);
-}
-
-/* A fold and its names are one: states hold the names' symbols. */
-static void states_forget(struct micro_batch *batch)
-{
-    fold_free(batch->fold);
-    names_free(batch->names);
-    batch->names = names_new();
-    batch->fold = fold_new(batch->names);
 }
 
 void micro_batch_begin(struct micro_batch *batch, int64_t offset, int64_t segment)
 {
     records_drop(batch, batch->end - batch->first);
     unknown_forget(batch);
-    states_forget(batch);
+    fold_reset(batch->fold);
     batch->next = offset;
     batch->segment = segment;
     batch->cut = (struct cut){offset, offset, segment, 0, 0, 0};
@@ -238,30 +228,32 @@ void micro_batch_fold(struct micro_batch *batch, struct event_decoder *decoder,
     fold_settle(batch->fold, deltas);
 }
 
-const struct names *micro_batch_names(const struct micro_batch *batch)
-{
-    return batch->names;
-}
-
 const struct fold *micro_batch_states(const struct micro_batch *batch)
 {
     return batch->fold;
 }
 
-void micro_batch_done(struct micro_batch *batch, size_t bytes_max)
+void micro_batch_done(struct micro_batch *batch)
 {
     batch->next = batch->cut.to;
     batch->segment = batch->cut.segment;
     records_drop(batch, batch->n_cut);
     unknown_forget(batch);
     fold_forget_touched(batch->fold);
-    if (micro_batch_bytes(batch) > bytes_max)
-        states_forget(batch);
+}
+
+/* States hold the names' symbols. */
+void micro_batch_forget_states(struct micro_batch *batch, struct names *names)
+{
+    assert(!batch->n_cut);
+    fold_free(batch->fold);
+    batch->names = names;
+    batch->fold = fold_new(names);
 }
 
 size_t micro_batch_bytes(const struct micro_batch *batch)
 {
-    return fold_bytes(batch->fold) + names_bytes(batch->names);
+    return fold_bytes(batch->fold);
 }
 
 size_t micro_batch_users(const struct micro_batch *batch)

@@ -5,7 +5,8 @@
  *     micro_batch_put ...; micro_batch_cut; micro_batch_learn for each unknown user; micro_batch_fold;
  *     send `deltas`, the touched users' states and the new offset; micro_batch_done
  *
- * The users' states and the names stay known from one to the next. Not for: I/O. One thread at a time.
+ * The users' states stay known from one to the next. The micro-batches of several partitions may share their names, and
+ * then fold into the same deltas. Not for: I/O. One thread at a time.
  */
 #ifndef TANDEM_SPEED_MICRO_BATCH_H
 #define TANDEM_SPEED_MICRO_BATCH_H
@@ -22,7 +23,8 @@ struct cut {
         duplicates; /* records that are events, that are none; events not counted again */
 };
 
-struct micro_batch *micro_batch_new(int partition);
+/* Borrows `names`, of what it folds. */
+struct micro_batch *micro_batch_new(int partition, struct names *names);
 void micro_batch_free(struct micro_batch *batch);
 
 /* Forgets everything and begins at `offset` in `segment`, as claimed. */
@@ -52,14 +54,16 @@ int micro_batch_learn(struct micro_batch *batch, size_t unknown, struct text sto
 /* Adds to the deltas what the cut changes. All users must be known. */
 void micro_batch_fold(struct micro_batch *batch, struct event_decoder *decoder,
                       struct deltas *deltas);
-const struct names *micro_batch_names(const struct micro_batch *batch); /* of the deltas */
 const struct fold *micro_batch_states(
     const struct micro_batch *batch); /* touched users: fold_next_touched */
 
-/* The cut was sent: what waits begins behind it. Forgets all users and names when they hold more than `bytes_max`. */
-void micro_batch_done(struct micro_batch *batch, size_t bytes_max);
+/* The cut was sent: what waits begins behind it. */
+void micro_batch_done(struct micro_batch *batch);
 
-size_t micro_batch_bytes(const struct micro_batch *batch); /* memory held, records excluded */
+/* Forgets all users' states, and goes on with other names. Nothing may be cut. */
+void micro_batch_forget_states(struct micro_batch *batch, struct names *names);
+
+size_t micro_batch_bytes(const struct micro_batch *batch); /* of users' states; names excluded */
 size_t micro_batch_users(const struct micro_batch *batch); /* states known */
 
 #endif

@@ -15,13 +15,12 @@
 enum { TOKEN_BYTES = 8, EPOCH_TEXT_BYTES = 64 };
 
 /* How much is compacted at once: a server's other clients wait for about a millisecond. */
-enum { COMPACT_ROWS = 64, COMPACT_BYTES = 512 * 1024 };
+enum { COMPACT_ROWS = 16, COMPACT_BYTES = 128 * 1024 };
 
 /* A call whose answer is awaited. Answers come in the order of the calls. */
 enum call_kind { CALL_APPLY, CALL_ROW, CALL_SWAP };
 struct call {
     enum call_kind kind;
-    int partition;     /* apply */
     uint32_t row;      /* row, swap: of the server's compaction */
     uint64_t turn;     /* of speed_store_send */
     int64_t segment;   /* apply */
@@ -117,14 +116,17 @@ static int command_queue(struct speed_store *store, struct server *server, struc
     return redis_link_queue(server->link, &store->command, err);
 }
 
-/* FENCED, STALE, SKIP, GONE, DROPPED: this instance's idea of the partition is void. */
-static int refused(struct speed_store *store, int partition, const char *function,
+/* FENCED, STALE, SKIP, GONE (partition ..), DROPPED (retired): this instance's idea of a partition is void. */
+static int refused(struct speed_store *store, const char *function,
                    const struct redis_answer *answer, struct err *err)
 {
+    char words[128] = "";
     store->fenced = answer_is(answer, "FENCED");
-    struct text word = answer_text(answer, 0), detail = answer_text(answer, 1);
-    return err_set(err, ERR_RETRY, "partition %d: %s: %.*s%s%.*s", partition, function, (int)word.n,
-                   word.at, detail.n ? " " : "", (int)detail.n, detail.n ? detail.at : "");
+    for (size_t i = 0, n = 0; i < answer_elements(answer) && n < sizeof words; i++) {
+        struct text word = answer_text(answer, i);
+        n += (size_t)snprintf(words + n, sizeof words - n, " %.*s", (int)word.n, word.at);
+    }
+    return err_set(err, ERR_RETRY, "redis answers %s:%s", function, words);
 }
 
 /* ---- claim ---- */
@@ -160,7 +162,7 @@ static int claim_refused(struct speed_store *store, int partition,
             "on all servers and start again (they are filled from the log)",
             name, (int)detail.n, detail.at, speed_server_of(&store->servers, partition),
             store->servers.n);
-    return refused(store, partition, "tandem_claim", answer, err);
+    return refused(store, "tandem_claim", answer, err);
 }
 
 int speed_store_claim(struct speed_store *store, int partition,
@@ -201,21 +203,29 @@ static struct call *call_add(struct speed_store *store, struct server *server, e
     return call;
 }
 
-/*
- * Exact because it is one atomic call that compares the owner's token and the partition's offset, and moves the offset with
- * the counters and the states: whether or not its answer arrives, the next claim's offset says if it happened.
- */
-int speed_store_apply(struct speed_store *store, const struct micro_batch *batch,
-                      const struct deltas *deltas, struct err *err)
+bool speed_store_goes_with(const struct speed_store *store, const struct micro_batch *batch,
+                           const struct micro_batch *other)
 {
-    int partition = micro_batch_partition(batch);
-    struct server *server = server_of(store, partition);
-    struct apply_size size = call_apply(&store->command, store->token[partition], batch, deltas);
+    return speed_server_of(&store->servers, micro_batch_partition(batch)) ==
+               speed_server_of(&store->servers, micro_batch_partition(other)) &&
+           micro_batch_is(batch)->segment == micro_batch_is(other)->segment;
+}
+
+/*
+ * Exact because it is one atomic call that compares each partition's owner and offset, and moves the offsets with the
+ * counters and the states: whether or not its answer arrives, the next claim's offset says if it happened.
+ */
+int speed_store_apply(struct speed_store *store, const struct apply *apply, struct err *err)
+{
+    const char *token[PARTITIONS_MAX];
+    for (size_t i = 0; i < apply->n; i++)
+        token[i] = store->token[micro_batch_partition(apply->batch[i])];
+    struct server *server = server_of(store, micro_batch_partition(apply->batch[0]));
+    struct apply_size size = call_apply(&store->command, apply, token);
     if (command_queue(store, server, err))
         return -1;
     struct call *call = call_add(store, server, CALL_APPLY);
-    call->partition = partition;
-    call->segment = micro_batch_is(batch)->segment;
+    call->segment = micro_batch_is(apply->batch[0])->segment;
     call->queued_us = clock_monotonic_us();
     store->figures.applies++;
     store->figures.rows += size.rows;
@@ -227,7 +237,7 @@ static int apply_answered(struct speed_store *store, struct server *server, stru
                           const struct redis_answer *answer, struct err *err)
 {
     if (!answer_is(answer, "OK"))
-        return refused(store, call.partition, "tandem_apply", answer, err);
+        return refused(store, "tandem_apply", answer, err);
     failpoint("speed-after-apply");
     int64_t us = clock_monotonic_us() - call.queued_us;
     if (us > store->figures.slowest_apply_us)
@@ -389,7 +399,7 @@ static int states_answered(struct speed_store *store, struct micro_batch *batch,
     if (!answer)
         return -1;
     if (!answer_is(answer, "OK") || answer_elements(answer) != 1 + micro_batch_unknown(batch))
-        failed = refused(store, partition, "tandem_states", answer, err);
+        failed = refused(store, "tandem_states", answer, err);
     for (size_t i = 1; !failed && i < answer_elements(answer); i++)
         if (answer_text(answer, i).at) /* else nil: not known here */
             failed = micro_batch_learn(batch, i - 1, answer_text(answer, i), err);

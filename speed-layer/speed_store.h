@@ -1,5 +1,6 @@
 /*
- * speed_store: what the speed layer does in Redis: claim, apply, look up users' states, compact. Calls of `apply` are sent and not waited for, so that Redis works while the next micro-batch is folded.
+ * speed_store: what the speed layer does in Redis: claim, apply, look up users' states, compact. Calls of `apply` are sent
+ * and not waited for, so that Redis works while the next micro-batches are folded.
  * Not for: deciding when to claim again. One thread.
  *
  * After any -1 nothing that was sent is known to be done or not: disconnect, forget what is cached, claim again.
@@ -8,6 +9,7 @@
 #define TANDEM_SPEED_SPEED_STORE_H
 
 #include "handover/database.h"
+#include "speed-layer/calls.h"
 #include "speed-layer/micro_batch.h"
 #include "views/deltas.h"
 
@@ -34,9 +36,12 @@ int speed_store_states(struct speed_store *store, struct micro_batch *const *bat
 int speed_store_check(struct speed_store *store, struct micro_batch *const *batch, size_t n,
                       struct err *err);
 
-/* Queues the folded batch, with its deltas, as one atomic call. */
-int speed_store_apply(struct speed_store *store, const struct micro_batch *batch,
-                      const struct deltas *deltas, struct err *err);
+/* May these be applied together: are they of one server and one segment? */
+bool speed_store_goes_with(const struct speed_store *store, const struct micro_batch *batch,
+                           const struct micro_batch *other);
+
+/* Queues folded micro-batches that go together, with their deltas, as one atomic call. */
+int speed_store_apply(struct speed_store *store, const struct apply *apply, struct err *err);
 
 /* Queues the reading of rows that have grown too long; they are swapped when they have come. */
 int speed_store_compact(struct speed_store *store, struct err *err);

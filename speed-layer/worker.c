@@ -22,8 +22,6 @@ enum { PAUSE_FENCED_MS = 2500 };
 /* Micro-batches that are collected in one turn, at most: what is held is bounded whatever the number of partitions. */
 enum { BATCHES_A_TURN = 2 };
 
-enum { CACHE_BYTES_MIN = 1 << 20 }; /* a partition */
-
 struct worker {
     struct worker_settings settings;
     int partitions;
@@ -34,6 +32,7 @@ struct worker {
     char deployment[DEPLOYMENT_BYTES + 1]; /* as first read */
     struct event_decoder *decoder;
     struct deltas *deltas;
+    struct names *names;                       /* of all micro-batches */
     struct micro_batch *batch[PARTITIONS_MAX]; /* of the assigned partitions */
     int64_t next[PARTITIONS_MAX];              /* claimed or sent offsets */
     uint64_t changes;                          /* of the assignment that is claimed */
@@ -57,6 +56,7 @@ struct worker *worker_new(const struct worker_settings *settings, struct err *er
     worker->partitions = (int)settings->deployment.partitions; /* at most PARTITIONS_MAX */
     worker->decoder = event_decoder_new();
     worker->deltas = deltas_new();
+    worker->names = names_new();
     worker->figures.since_us = clock_monotonic_us();
     worker->store =
         speed_store_new(settings->deployment.redis, (int)settings->redis_timeout_ms, err);
@@ -78,6 +78,8 @@ static void worker_forget(struct worker *worker)
         micro_batch_free(worker->batch[p]);
         worker->batch[p] = NULL;
     }
+    names_free(worker->names);
+    worker->names = names_new();
 }
 
 void worker_free(struct worker *worker)
@@ -88,6 +90,7 @@ void worker_free(struct worker *worker)
     consumer_close(worker->consumer);
     speed_store_free(worker->store);
     deltas_free(worker->deltas);
+    names_free(worker->names);
     event_decoder_free(worker->decoder);
     free(worker);
 }
@@ -190,7 +193,7 @@ static int worker_claim(struct worker *worker, struct err *err)
         if (speed_store_claim(worker->store, p, &worker->publication, &worker->next[p], &segment,
                               err))
             return -1;
-        worker->batch[p] = micro_batch_new(p);
+        worker->batch[p] = micro_batch_new(p, worker->names);
         micro_batch_begin(worker->batch[p], worker->next[p], segment);
     }
     failpoint("speed-after-claim");
@@ -269,42 +272,81 @@ static int worker_learn(struct worker *worker, struct micro_batch *const *batch,
     return 0;
 }
 
-static int worker_apply(struct worker *worker, struct micro_batch *batch, struct err *err)
+static void worker_applied(struct worker *worker, struct micro_batch *batch)
 {
     const struct cut *cut = micro_batch_is(batch);
-    size_t cache =
-        (size_t)worker->settings.cache_bytes / (size_t)consumer_assignment(worker->consumer)->n;
-    deltas_clear(worker->deltas);
-    micro_batch_fold(batch, worker->decoder, worker->deltas);
-    failpoint("speed-before-apply");
-    if (speed_store_apply(worker->store, batch, worker->deltas, err) ||
-        speed_store_send(worker->store, err))
-        return -1;
     worker->next[micro_batch_partition(batch)] = cut->to;
     worker->figures.events += cut->events;
     worker->figures.bad += cut->bad;
     worker->figures.duplicates += cut->duplicates;
-    micro_batch_done(batch, cache < CACHE_BYTES_MIN ? CACHE_BYTES_MIN : cache);
+    micro_batch_done(batch);
+}
+
+static int worker_apply(struct worker *worker, struct micro_batch *const *batch, size_t n,
+                        struct err *err)
+{
+    const struct apply apply = {batch, n, worker->deltas, worker->names};
+    deltas_clear(worker->deltas);
+    for (size_t i = 0; i < n; i++)
+        micro_batch_fold(batch[i], worker->decoder, worker->deltas);
+    failpoint("speed-before-apply");
+    if (speed_store_apply(worker->store, &apply, err) || speed_store_send(worker->store, err))
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        worker_applied(worker, batch[i]);
     return 0;
 }
 
+/* Moves to the front those that are applied with the first; returns how many they are. */
+static size_t worker_group(const struct worker *worker, struct micro_batch **batch, size_t n)
+{
+    size_t group = 1;
+    for (size_t i = 1; i < n; i++)
+        if (speed_store_goes_with(worker->store, batch[0], batch[i])) {
+            struct micro_batch *moved = batch[i];
+            batch[i] = batch[group];
+            batch[group++] = moved;
+        }
+    return group;
+}
+
+/* Memory is bounded: states that were thrown away are looked up again. */
+static void worker_forget_much(struct worker *worker)
+{
+    struct micro_batch *batch[PARTITIONS_MAX];
+    size_t n = worker_batches(worker, batch, false), held = names_bytes(worker->names);
+    for (size_t i = 0; i < n; i++)
+        held += micro_batch_bytes(batch[i]);
+    if (held <= (size_t)worker->settings.cache_bytes)
+        return;
+    struct names *names = names_new();
+    for (size_t i = 0; i < n; i++)
+        micro_batch_forget_states(batch[i], names);
+    names_free(worker->names);
+    worker->names = names;
+}
+
 /*
- * One micro-batch of each partition that has records: Redis works on one while the next is folded, and on the last while the
- * next turn collects. That is safe without its answer: were it refused, the one after it would be, too, for its `from`.
+ * One micro-batch of each partition that has records; those of one server and segment go in one call, so that a row that
+ * several of them change is written once. Redis works on it while the next turn collects and folds. That is safe without
+ * its answer: were it refused, the one after it would be, too, for its `from`.
  */
 static int worker_fold_and_apply(struct worker *worker, struct err *err)
 {
-    struct micro_batch *batch[PARTITIONS_MAX];
+    struct micro_batch *batches[PARTITIONS_MAX], **batch = batches;
     size_t n = worker_batches(worker, batch, true), unknown = 0;
+    size_t most = n ? (size_t)worker->settings.batch_events / n : 0;
     for (size_t i = 0; i < n; i++)
-        unknown +=
-            micro_batch_cut(batch[i], worker->decoder, (size_t)worker->settings.batch_events);
+        unknown += micro_batch_cut(batch[i], worker->decoder, most ? most : 1);
     if (unknown && worker_learn(worker, batch, n, err))
         return -1;
-    for (size_t i = 0; i < n; i++)
-        if (worker_apply(worker, batch[i], err))
+    for (size_t group; n > 0; batch += group, n -= group) {
+        group = worker_group(worker, batch, n);
+        if (worker_apply(worker, batch, group, err))
             return -1;
-    return speed_store_settle(worker->store, n == 0, err);
+    }
+    worker_forget_much(worker);
+    return speed_store_settle(worker->store, batch == batches, err);
 }
 
 static int worker_look_after(struct worker *worker, struct err *err)
@@ -352,6 +394,7 @@ static void worker_report(struct worker *worker)
         worker->figures.users += micro_batch_users(batch[i]);
         worker->figures.bytes += micro_batch_bytes(batch[i]);
     }
+    worker->figures.bytes += names_bytes(worker->names);
     figures_log(&worker->figures, worker->store);
 }
 

@@ -124,7 +124,7 @@ int kafka_sink_open(const struct kafka_settings *s, struct sink *sink, struct er
     struct kafka_sink *k = xcalloc(1, sizeof *k);
     rd_kafka_conf_t *conf = event_log_conf(s->bootstrap, "tandem-feed");
     event_log_conf_producer(conf);
-    event_log_set(conf, "linger.ms", "20");
+    event_log_set(conf, "linger.ms", "10");
     event_log_set(conf, "message.timeout.ms", "300000");
     event_log_set(conf, "queue.buffering.max.messages", "200000");
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);

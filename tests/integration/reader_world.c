@@ -188,11 +188,12 @@ static void worker_apply(int p)
     static const char *const head[] = {"FCALL", "tandem_apply", "1", "tandem"};
     for (int i = 0; i < 4; i++)
         argument(&arguments, length, &n, text_of(head[i]));
+    argument_number(&arguments, length, &n, segment);
+    argument_number(&arguments, length, &n, 1);
     argument_number(&arguments, length, &n, p);
     argument(&arguments, length, &n, text_of(world.worker[p].token));
     argument_number(&arguments, length, &n, from);
     argument_number(&arguments, length, &n, to);
-    argument_number(&arguments, length, &n, segment);
     argument_number(&arguments, length, &n, 1);
     for (int64_t i = from; i < to; i++) {
         const struct fact *fact = &world.fact[p][i];
