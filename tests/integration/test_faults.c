@@ -107,6 +107,39 @@ static void kafka_may_be_killed_and_restarted(void **state)
     must_be_exact();
 }
 
+static int status_of(const char *path)
+{
+    char *status = output_of(
+        "curl -sS -m 5 -o $TANDEM_LOCAL/answer -w '%%{http_code}' http://$TANDEM_LISTEN%s", path);
+    int number = atoi(status);
+    free(status);
+    return number;
+}
+
+static void everything_started_without_its_servers_becomes_ready_when_they_are_there(void **state)
+{
+    (void)state;
+    static const char *const servers[] = {"kafka", "postgres", "redis-0", "redis-1"};
+    wait_caught_up();
+    stop_program("serve"), stop_program("archive"), stop_program("speed-1");
+    for (int i = 0; i < 4; i++)
+        kill_server(servers[i]);
+    start_program("serve", "tandem-serve");
+    start_program("archive", "tandem-batch archive");
+    start_program("speed-1", "tandem-speed");
+    wait_until(10, "curl -fsS http://$TANDEM_LISTEN/healthz");
+    assert_int_equal(status_of("/readyz"), 503);
+    assert_int_equal(status_of("/v1/views/users/all"), 503);
+    assert_int_equal(status_of("/v1/items/i1/similar"), 503);
+    assert_int_equal(status_of("/metrics"), 200);
+    post_event(503, "{\"type\":\"view\",\"user\":\"too-early\",\"item\":\"i1\"}");
+    for (int i = 0; i < 4; i++)
+        start_server(servers[i]);
+    wait_until(60, "curl -fsS http://$TANDEM_LISTEN/readyz");
+    feed(500, 16, NULL);
+    must_be_exact();
+}
+
 static void a_second_speed_instance_takes_over_what_a_killed_one_had(void **state)
 {
     (void)state;
@@ -175,6 +208,7 @@ int main(void)
         cmocka_unit_test(a_redis_that_is_away_means_degraded_but_exact_answers),
         cmocka_unit_test(postgres_may_be_away_for_a_while),
         cmocka_unit_test(kafka_may_be_killed_and_restarted),
+        cmocka_unit_test(everything_started_without_its_servers_becomes_ready_when_they_are_there),
         cmocka_unit_test(a_second_speed_instance_takes_over_what_a_killed_one_had),
         cmocka_unit_test(killed_archiver_and_speed_layer_lose_and_double_nothing),
         cmocka_unit_test(another_deployments_redis_is_refused),

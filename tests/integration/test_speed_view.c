@@ -1,0 +1,197 @@
+/* The functions of tandem.lua on a real Redis: an apply is all or nothing, over all the partitions it carries. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "handover/speed_view.h"
+#include "tests/integration/redis_server.h"
+
+static struct redis_server server;
+static redisContext *redis;
+
+static int up(void **state)
+{
+    (void)state;
+    struct speed_servers servers;
+    struct err err;
+    char address[32];
+    if (redis_server_start(&server)) {
+        fprintf(stderr, "no redis-server\n");
+        return -1;
+    }
+    snprintf(address, sizeof address, "127.0.0.1:%d", server.port);
+    if (speed_servers_parse(address, &servers, &err) ||
+        !(redis = speed_view_open(&servers, 0, 5000, &err))) {
+        fprintf(stderr, "%s\n", err.message);
+        return -1;
+    }
+    return 0;
+}
+
+static int down(void **state)
+{
+    (void)state;
+    redisFree(redis);
+    redis_server_stop(&server);
+    return 0;
+}
+
+/* The answer's words, with a space between them; an error as it is. */
+static const char *words_of(redisReply *reply)
+{
+    static char words[512];
+    size_t n = 0;
+    assert_non_null(reply);
+    words[0] = 0;
+    if (reply->type == REDIS_REPLY_ERROR || reply->type == REDIS_REPLY_STRING)
+        snprintf(words, sizeof words, "%s", reply->str);
+    if (reply->type == REDIS_REPLY_INTEGER)
+        snprintf(words, sizeof words, "%lld", reply->integer);
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+        const redisReply *word = reply->element[i];
+        if (word->type == REDIS_REPLY_INTEGER)
+            n += (size_t)snprintf(words + n, sizeof words - n, "%s%lld", i ? " " : "",
+                                  word->integer);
+        else
+            n += (size_t)snprintf(words + n, sizeof words - n, "%s%s", i ? " " : "",
+                                  word->str ? word->str : "nil");
+    }
+    freeReplyObject(reply);
+    return words;
+}
+
+static const char *redis_says(const char *command)
+{
+    return words_of(redisCommand(redis, command));
+}
+
+/* Partitions 0 and 1 are claimed with tokens t0 and t1 at offset 0. */
+static void begin(void)
+{
+    assert_string_equal(redis_says("FLUSHALL"), "");
+    assert_string_equal(redis_says("FCALL tandem_claim 1 tandem D E 0 t0 0 0 0/1"), "OK E 0 0");
+    assert_string_equal(redis_says("FCALL tandem_claim 1 tandem D F 1 t1 0 0 0/1"), "OK E 0 0");
+}
+
+static void nothing_was_written(void)
+{
+    assert_string_equal(redis_says("HMGET tandem o0 o1"), "0 0");
+    assert_string_equal(redis_says("KEYS tandem:*"), "");
+}
+
+static void an_apply_moves_all_its_partitions_at_once(void **state)
+{
+    (void)state;
+    begin();
+    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 0 2 0 t0 0 5 2 1 t1 0 7 1"
+                                   " users:all x item_users:all y a A b B c C"),
+                        "OK");
+    assert_string_equal(redis_says("HMGET tandem o0 s0 o1 s1"), "5 0 7 0");
+    assert_string_equal(redis_says("GET tandem:row:0:users:all"), "x");
+    assert_string_equal(redis_says("GET tandem:row:0:item_users:all"), "y");
+    assert_string_equal(redis_says("HMGET tandem:user:0:0 a b c"), "A B nil");
+    assert_string_equal(redis_says("HMGET tandem:user:0:1 a b c"), "nil nil C");
+    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 0 1 1 t1 7 8 0 users:all z"), "OK");
+    assert_string_equal(redis_says("GET tandem:row:0:users:all"), "xz");
+    assert_string_equal(redis_says("HMGET tandem o0 o1"), "5 8");
+}
+
+static void one_partition_that_is_refused_refuses_all(void **state)
+{
+    (void)state;
+    begin();
+    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 0 2 0 t0 0 5 0 1 old 0 7 1"
+                                   " users:all x c C"),
+                        "FENCED 1");
+    nothing_was_written();
+    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 0 2 0 t0 0 5 0 1 t1 3 7 0"
+                                   " users:all x"),
+                        "STALE 1 0");
+    nothing_was_written();
+    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 0 2 0 t0 0 5 0 2 t2 0 7 0"
+                                   " users:all x"),
+                        "GONE 2");
+    nothing_was_written();
+}
+
+static void an_apply_for_a_retired_segment_is_refused(void **state)
+{
+    (void)state;
+    begin();
+    assert_string_equal(redis_says("FCALL tandem_drop 1 tandem D E 1"), "OK E");
+    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 0 1 0 t0 0 5 0 users:all x"),
+                        "SKIP 0 1");
+    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 1 1 0 t0 0 5 0 users:all x"), "OK");
+    assert_string_equal(redis_says("GET tandem:row:1:users:all"), "x");
+}
+
+static void a_malformed_apply_writes_nothing(void **state)
+{
+    (void)state;
+    static const char *const malformed[] = {
+        "FCALL tandem_apply 1 tandem",
+        "FCALL tandem_apply 1 tandem 0",
+        "FCALL tandem_apply 1 tandem 0 x",
+        "FCALL tandem_apply 1 tandem 0 0 users:all x",
+        "FCALL tandem_apply 1 tandem 0 3 0 t0 0 5 0 users:all x",
+        "FCALL tandem_apply 1 tandem 0 1 0 t0 5 5 0 users:all x",    /* nothing in it */
+        "FCALL tandem_apply 1 tandem 0 1 0 t0 0 5 0 users:all",      /* a row without its piece */
+        "FCALL tandem_apply 1 tandem 0 1 0 t0 0 5 2 users:all x",    /* more users than there are */
+        "FCALL tandem_apply 1 tandem 0 1 0 t0 0 5 1 users:all x u",  /* a user without a state */
+        "FCALL tandem_apply 1 tandem 0 1 0 t0 0 five 0 users:all x", /* no offset */
+        "FCALL tandem_apply 1 tandem 0 1 0 t0 0 5 some users:all x", /* no number */
+    };
+    begin();
+    for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
+        if (!strstr(redis_says(malformed[i]), "ERR"))
+            fail_msg("not refused: %s", malformed[i]);
+        nothing_was_written();
+    }
+}
+
+static void a_write_that_fails_half_way_makes_the_server_nobodys(void **state)
+{
+    (void)state;
+    begin();
+    redis_says("HSET tandem:row:0:popular:1 not-a string");
+    assert_non_null(strstr(redis_says("FCALL tandem_apply 1 tandem 0 1 0 t0 0 5 0 users:all x"
+                                      " popular:1 y"),
+                           "WRONGTYPE"));
+    assert_string_equal(redis_says("HGET tandem deployment"), "none (a write failed half-way)");
+    assert_string_equal(redis_says("FCALL tandem_claim 1 tandem D E 0 t0 0 0 0/1"),
+                        "FOREIGN none (a write failed half-way)");
+}
+
+static void a_swap_keeps_what_was_appended_since_and_only_one_of_two_wins(void **state)
+{
+    (void)state;
+    begin();
+    redis_says("FCALL tandem_apply 1 tandem 0 1 0 t0 0 5 0 users:all abc");
+    assert_string_equal(redis_says("FCALL tandem_row 1 tandem E 0 users:all"), "OK 0 abc");
+    redis_says("FCALL tandem_apply 1 tandem 0 1 0 t0 5 6 0 users:all d");
+    assert_string_equal(redis_says("FCALL tandem_swap 1 tandem E 0 users:all 0 3 X"), "OK");
+    assert_string_equal(redis_says("GET tandem:row:0:users:all"), "Xd");
+    assert_string_equal(redis_says("FCALL tandem_swap 1 tandem E 0 users:all 0 1 Y"), "MOVED");
+    assert_string_equal(redis_says("FCALL tandem_swap 1 tandem other 0 users:all 1 1 Y"), "MOVED");
+    assert_string_equal(redis_says("FCALL tandem_swap 1 tandem E 0 users:all 1 9 Y"), "MOVED");
+    assert_string_equal(redis_says("GET tandem:row:0:users:all"), "Xd");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_apply_moves_all_its_partitions_at_once),
+        cmocka_unit_test(one_partition_that_is_refused_refuses_all),
+        cmocka_unit_test(an_apply_for_a_retired_segment_is_refused),
+        cmocka_unit_test(a_malformed_apply_writes_nothing),
+        cmocka_unit_test(a_write_that_fails_half_way_makes_the_server_nobodys),
+        cmocka_unit_test(a_swap_keeps_what_was_appended_since_and_only_one_of_two_wins),
+    };
+    return cmocka_run_group_tests(tests, up, down);
+}
