@@ -93,6 +93,10 @@ $(out)/tests/%: $(out)/tests/%.o $$(call test_objects,$$(firstword $$(subst /, ,
 slow_decoder := $(patsubst %,tests/fuzz/%.c,compare_decoders slow_decoder slow_json)
 $(out)/tests/unit/test_event_against_slow: $(slow_decoder:%.c=$(out)/%.o)
 
+# The simulation starts its servers as the integration tests do, and does not wait where the layers' own code does.
+$(out)/tests/simulation/test_simulation: LDFLAGS += -Wl,--wrap=poll
+$(out)/tests/simulation/test_simulation: $(patsubst %,$(out)/tests/integration/%.o,deployment redis_server redis_state)
+
 # ---- set-up, the private deployment ----
 
 .PHONY: setup setup-dev up down status demo
@@ -119,9 +123,9 @@ test: setup-dev
 # One kind of tests (set-up must have run): make test-unit, test-laws, test-integration.
 test-unit test-laws: test-%: $$(call test_programs,$$*)
 	@tests/run-programs $^
-test-integration: $$(call test_programs,integration) $(addprefix $(bin)/,$(programs))
+test-integration test-simulation: test-%: $$(call test_programs,$$*) $(addprefix $(bin)/,$(programs))
 	@TANDEM_BIN=$(bin) tests/run-programs $(filter $(out)/tests/%,$^)
-test-programs: $(foreach kind,unit laws integration,$$(call test_programs,$(kind)))
+test-programs: $(foreach kind,unit laws integration simulation,$$(call test_programs,$(kind)))
 
 # Views that are wrong in one place each: do the laws and the examples notice?
 .PHONY: mutants

@@ -303,6 +303,7 @@ static int row_answered(struct speed_store *store, struct server *server, struct
         return err_set(err, ERR_FATAL,
                        "redis %s: a row is damaged: FLUSHALL there, it is filled from the log",
                        redis_link_name(server->link));
+    failpoint("speed-row-read");
     command_begin(&store->command, "tandem_swap");
     row_put_name(store, server, call.row);
     command_put(&store->command, answer_text(answer, 1));

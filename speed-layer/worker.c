@@ -187,6 +187,7 @@ static int worker_claim(struct worker *worker, struct err *err)
     if (speed_store_connect(worker->store, mine->partition, mine->n, err) ||
         worker_read_publication(worker, err))
         return -1;
+    failpoint("speed-before-claim");
     for (int i = 0; i < mine->n; i++) {
         int p = mine->partition[i];
         int64_t segment;
@@ -266,6 +267,7 @@ static int worker_learn(struct worker *worker, struct micro_batch *const *batch,
 {
     if (speed_store_states(worker->store, batch, n, err))
         return -1;
+    failpoint("speed-states-asked");
     for (size_t i = 0; i < n; i++)
         if (user_states_find(worker->db, batch[i], err))
             return -1;

@@ -14,6 +14,7 @@
 #include "common/random.h"
 #include "handover/speed_keys.h"
 #include "serving-layer/partition_of.h"
+#include "tests/integration/redis_state.h"
 #include "views/row.h"
 
 struct world world;
@@ -274,51 +275,21 @@ void flush_step(void)
     freeReplyObject(redisCommand(world.redis[pick((unsigned)world.n_servers)], "FLUSHALL"));
 }
 
-/* Breaks the readers' connections and puts back an earlier state, all at once: what a crash does. */
-struct saved {
-    redisReply *keys, *dump[256];
-};
-static struct saved saved[SERVERS_MAX];
+static struct redis_state saved[SERVERS_MAX];
 
 void saved_free(int s)
 {
-    for (size_t i = 0; saved[s].keys && i < saved[s].keys->elements; i++)
-        freeReplyObject(saved[s].dump[i]);
-    freeReplyObject(saved[s].keys);
-    saved[s] = (struct saved){0};
+    redis_state_forget(&saved[s]);
 }
 
 void save_step(void)
 {
     int s = (int)pick((unsigned)world.n_servers);
-    saved_free(s);
-    saved[s].keys = redisCommand(world.redis[s], "KEYS *");
-    assert_true(saved[s].keys->elements < 256);
-    for (size_t i = 0; i < saved[s].keys->elements; i++)
-        saved[s].dump[i] = redisCommand(world.redis[s], "DUMP %b", saved[s].keys->element[i]->str,
-                                        saved[s].keys->element[i]->len);
+    redis_state_save(&saved[s], world.redis[s]);
 }
 
 void crash_step(void)
 {
-    int s = (int)pick((unsigned)world.n_servers), n = 3;
-    redisContext *redis = world.redis[s];
-    redisAppendCommand(redis, "MULTI");
-    redisAppendCommand(redis, "CLIENT KILL TYPE normal SKIPME yes");
-    if (saved[s].keys) {
-        redisAppendCommand(redis, "FLUSHALL");
-        for (size_t i = 0; i < saved[s].keys->elements; i++, n++)
-            redisAppendCommand(redis, "RESTORE %b 0 %b", saved[s].keys->element[i]->str,
-                               saved[s].keys->element[i]->len, saved[s].dump[i]->str,
-                               saved[s].dump[i]->len);
-        n++;
-    }
-    redisAppendCommand(redis, "EXEC");
-    for (int i = 0; i < n; i++) {
-        void *reply = NULL;
-        assert_int_equal(redisGetReply(redis, &reply), REDIS_OK);
-        if (((redisReply *)reply)->type == REDIS_REPLY_ERROR)
-            fail_msg("%s", ((redisReply *)reply)->str);
-        freeReplyObject(reply);
-    }
+    int s = (int)pick((unsigned)world.n_servers);
+    redis_state_crash(&saved[s], world.redis[s]);
 }
