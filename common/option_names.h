@@ -24,6 +24,7 @@ static const char *const option_names[] = {
     "BATCH_EVENTS",
     "BATCH_WAIT_MS",
     "CACHE_BYTES",
+    "COMPACT_BYTES",
     "GROUP",
     "REDIS_TIMEOUT_MS",
     /* tandem-batch */

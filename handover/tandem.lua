@@ -9,9 +9,6 @@
 
 local STATE = 'tandem'
 
--- With this many bytes a row is worth a look by whoever compacts.
-local LONG_ROW = 4096
-
 -- Arguments of one command, an even number: Lua's stack holds some 8000.
 local AT_ONCE = 1000
 
@@ -79,14 +76,14 @@ local function refuse(p, token, segment)
     return nil, state[3], state[1]
 end
 
--- Appends the row pieces; the long rows go into `answer` as (name, length).
-local function append_rows(a, first, behind, segment, answer)
+-- Appends the row pieces; rows of at least `long_row` bytes go into `answer` as (name, length).
+local function append_rows(a, first, behind, segment, long_row, answer)
     local prefix = 'tandem:row:' .. segment .. ':'
     local call = redis.call
     local n = #answer
     for at = first, behind - 1, 2 do
         local length = call('APPEND', prefix .. a[at], a[at + 1])
-        if length >= LONG_ROW then
+        if length >= long_row then
             answer[n + 1], answer[n + 2] = a[at], length
             n = n + 2
         end
@@ -112,13 +109,13 @@ end
 -- The head of apply, read into parts {p, token, from, to, first user, behind the last}, and where the rows begin and end;
 -- nil: malformed.
 local function parts_of(a)
-    local n = tonumber(a[2])
-    local first_row, parts, users = 3 + 5 * (n or 0), {}, 0
+    local n = tonumber(a[3])
+    local first_row, parts, users = 4 + 5 * (n or 0), {}, 0
     if not n or n < 1 or first_row > #a + 1 then
         return nil
     end
     for i = 1, n do
-        local at = 5 * i - 2
+        local at = 5 * i - 1
         parts[i] = { a[at], a[at + 1], a[at + 2], a[at + 3], users, users + 2 * tonumber(a[at + 4]) }
         users = parts[i][6]
         if not (tonumber(a[at + 2]) < tonumber(a[at + 3])) then
@@ -132,13 +129,13 @@ local function parts_of(a)
     return parts, first_row, first_user
 end
 
--- segment, n_parts, (p, token, from, to, n_users) .., (row name, piece) .., (user, state) .. of each part
+-- segment, long_row, n_parts, (p, token, from, to, n_users) .., (row name, piece) .., (user, state) .. of each part
 --   -> OK (name, length of a long row) .. | FENCED p | STALE p offset | SKIP p retired | GONE p
 -- Several partitions at once, all or nothing: what they change in a row is appended once.
 local function apply(_, a)
-    local segment = a[1]
+    local segment, long_row = a[1], tonumber(a[2])
     local parts, first_row, first_user = parts_of(a)
-    if not parts then
+    if not parts or not long_row then
         return redis.error_reply('ERR tandem_apply: malformed')
     end
     for _, part in ipairs(parts) do
@@ -151,7 +148,7 @@ local function apply(_, a)
     end
     local answer = { 'OK' }
     local done, why = pcall(function()
-        append_rows(a, first_row, first_user, segment, answer)
+        append_rows(a, first_row, first_user, segment, long_row, answer)
         for _, part in ipairs(parts) do
             put_states(a, first_user + part[5], first_user + part[6], 'tandem:user:' .. segment .. ':' .. part[1])
         end

@@ -67,6 +67,7 @@ struct apply_size call_apply(struct command *command, const struct apply *apply,
 {
     command_begin(command, "tandem_apply");
     command_put_number(command, micro_batch_is(apply->batch[0])->segment);
+    command_put_number(command, (int64_t)apply->long_row);
     command_put_number(command, (int64_t)apply->n);
     for (size_t i = 0; i < apply->n; i++)
         part_put(command, apply->batch[i], token[i]);

@@ -18,6 +18,7 @@ void call_claim(struct command *command, const struct claim *claim,
 
 /* Folded micro-batches of one segment that are applied together. */
 struct apply {
+    size_t long_row;                  /* bytes: rows of this length are named in the answer */
     struct micro_batch *const *batch; /* n of them */
     size_t n;
     const struct deltas *deltas; /* of all */

@@ -14,7 +14,7 @@
  */
 enum { DUE_TIMES = 6 };
 
-enum { SHORT_ROW = 4096, ROWS_MAX = 100000, MEMBERS_MAX = 200000 };
+enum { ROWS_MAX = 100000, MEMBERS_MAX = 200000 };
 
 struct row {
     size_t length, compacted; /* bytes, as last heard; compacted 0: not known */
@@ -94,7 +94,7 @@ void compaction_note(struct compaction *compaction, int64_t segment, struct text
     }
     struct row *found = &compaction->row[row];
     found->length = length_bytes;
-    if (!found->busy && length_bytes >= SHORT_ROW && length_bytes > DUE_TIMES * found->compacted)
+    if (!found->busy && length_bytes > DUE_TIMES * found->compacted)
         due_put(compaction, row);
 }
 

@@ -18,7 +18,7 @@ void compaction_forget(struct compaction *compaction); /* while nothing is under
 bool compaction_is_full(
     const struct compaction *compaction); /* it takes no rows that it does not know */
 
-/* A row is this long now. */
+/* A row is this long now, which is long enough to think of compacting it. */
 void compaction_note(struct compaction *compaction, int64_t segment, struct text row_name,
                      size_t length_bytes);
 

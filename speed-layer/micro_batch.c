@@ -16,7 +16,7 @@ struct micro_batch {
     size_t first, end, cap;
     size_t n_cut;          /* of them, in the cut */
     int64_t next, segment; /* behind the last cut that is done */
-    int64_t doubted;       /* an offset that was claimed and not met, -1: none */
+    int64_t *doubted;      /* an offset that was claimed and not met, -1: none */
     bool begun;            /* a record came since the claim */
     struct cut cut;
     struct names *unknown; /* users, NULL: none */
@@ -24,11 +24,11 @@ struct micro_batch {
     size_t learnt_cap;
 };
 
-struct micro_batch *micro_batch_new(int partition, struct names *names)
+struct micro_batch *micro_batch_new(int partition, struct names *names, int64_t *doubted)
 {
     struct micro_batch *batch = xcalloc(1, sizeof *batch);
     batch->partition = partition;
-    batch->doubted = -1;
+    batch->doubted = doubted;
     batch->names = names;
     batch->fold = fold_new(names);
     return batch;
@@ -77,12 +77,12 @@ static bool hole_is_doubtful(struct micro_batch *batch, const struct record *rec
 {
     if (batch->begun || record->offset == batch->next)
         return false;
-    if (batch->doubted == batch->next) {
+    if (*batch->doubted == batch->next) {
         log_warn("micro_batch", "hole in the log partition=%d from=%" PRId64 " to=%" PRId64,
                  batch->partition, batch->next, record->offset);
         return false;
     }
-    batch->doubted = batch->next;
+    *batch->doubted = batch->next;
     return true;
 }
 

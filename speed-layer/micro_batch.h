@@ -23,8 +23,8 @@ struct cut {
         duplicates; /* records that are events, that are none; events not counted again */
 };
 
-/* Borrows `names`, of what it folds. */
-struct micro_batch *micro_batch_new(int partition, struct names *names);
+/* Borrows `names`, of what it folds, and `doubted`, at first -1, which must outlive all micro-batches of the partition. */
+struct micro_batch *micro_batch_new(int partition, struct names *names, int64_t *doubted);
 void micro_batch_free(struct micro_batch *batch);
 
 /* Forgets everything and begins at `offset` in `segment`, as claimed. */

@@ -35,6 +35,7 @@ struct worker {
     struct names *names;                       /* of all micro-batches */
     struct micro_batch *batch[PARTITIONS_MAX]; /* of the assigned partitions */
     int64_t next[PARTITIONS_MAX];              /* claimed or sent offsets */
+    int64_t doubted[PARTITIONS_MAX];           /* micro_batch_new */
     uint64_t changes;                          /* of the assignment that is claimed */
     bool claimed;
     long pause_ms;
@@ -57,6 +58,8 @@ struct worker *worker_new(const struct worker_settings *settings, struct err *er
     worker->decoder = event_decoder_new();
     worker->deltas = deltas_new();
     worker->names = names_new();
+    for (int p = 0; p < PARTITIONS_MAX; p++)
+        worker->doubted[p] = -1;
     worker->figures.since_us = clock_monotonic_us();
     worker->store =
         speed_store_new(settings->deployment.redis, (int)settings->redis_timeout_ms, err);
@@ -194,13 +197,15 @@ static int worker_claim(struct worker *worker, struct err *err)
         if (speed_store_claim(worker->store, p, &worker->publication, &worker->next[p], &segment,
                               err))
             return -1;
-        worker->batch[p] = micro_batch_new(p, worker->names);
+        worker->batch[p] = micro_batch_new(p, worker->names, &worker->doubted[p]);
         micro_batch_begin(worker->batch[p], worker->next[p], segment);
     }
     failpoint("speed-after-claim");
     if (consumer_start(worker->consumer, worker->next, err))
         return -1;
     worker->claimed = true;
+    worker->resume_us = 0; /* also when a new assignment has cut the pause short */
+    worker->fenced = false;
     log_info("speed", "claimed partitions=%d batch=%" PRId64, mine->n, worker->publication.n);
     return 0;
 }
@@ -287,7 +292,8 @@ static void worker_applied(struct worker *worker, struct micro_batch *batch)
 static int worker_apply(struct worker *worker, struct micro_batch *const *batch, size_t n,
                         struct err *err)
 {
-    const struct apply apply = {batch, n, worker->deltas, worker->names};
+    const struct apply apply = {(size_t)worker->settings.compact_bytes, batch, n, worker->deltas,
+                                worker->names};
     deltas_clear(worker->deltas);
     for (size_t i = 0; i < n; i++)
         micro_batch_fold(batch[i], worker->decoder, worker->deltas);

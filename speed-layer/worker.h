@@ -17,6 +17,7 @@ struct worker_settings {
     int64_t batch_events;  /* a call of apply, at most */
     int64_t batch_wait_ms; /* how long a micro-batch that is not full waits for more */
     int64_t cache_bytes;   /* users' states kept in memory */
+    int64_t compact_bytes; /* shorter rows are left as they are */
     int64_t redis_timeout_ms;
 };
 

@@ -190,6 +190,7 @@ static void worker_apply(int p)
     for (int i = 0; i < 4; i++)
         argument(&arguments, length, &n, text_of(head[i]));
     argument_number(&arguments, length, &n, segment);
+    argument_number(&arguments, length, &n, 4096);
     argument_number(&arguments, length, &n, 1);
     argument_number(&arguments, length, &n, p);
     argument(&arguments, length, &n, text_of(world.worker[p].token));

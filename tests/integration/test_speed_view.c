@@ -89,7 +89,7 @@ static void an_apply_moves_all_its_partitions_at_once(void **state)
 {
     (void)state;
     begin();
-    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 0 2 0 t0 0 5 2 1 t1 0 7 1"
+    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 0 4096 2 0 t0 0 5 2 1 t1 0 7 1"
                                    " users:all x item_users:all y a A b B c C"),
                         "OK");
     assert_string_equal(redis_says("HMGET tandem o0 s0 o1 s1"), "5 0 7 0");
@@ -97,7 +97,8 @@ static void an_apply_moves_all_its_partitions_at_once(void **state)
     assert_string_equal(redis_says("GET tandem:row:0:item_users:all"), "y");
     assert_string_equal(redis_says("HMGET tandem:user:0:0 a b c"), "A B nil");
     assert_string_equal(redis_says("HMGET tandem:user:0:1 a b c"), "nil nil C");
-    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 0 1 1 t1 7 8 0 users:all z"), "OK");
+    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 0 4096 1 1 t1 7 8 0 users:all z"),
+                        "OK");
     assert_string_equal(redis_says("GET tandem:row:0:users:all"), "xz");
     assert_string_equal(redis_says("HMGET tandem o0 o1"), "5 8");
 }
@@ -106,15 +107,15 @@ static void one_partition_that_is_refused_refuses_all(void **state)
 {
     (void)state;
     begin();
-    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 0 2 0 t0 0 5 0 1 old 0 7 1"
+    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 0 4096 2 0 t0 0 5 0 1 old 0 7 1"
                                    " users:all x c C"),
                         "FENCED 1");
     nothing_was_written();
-    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 0 2 0 t0 0 5 0 1 t1 3 7 0"
+    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 0 4096 2 0 t0 0 5 0 1 t1 3 7 0"
                                    " users:all x"),
                         "STALE 1 0");
     nothing_was_written();
-    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 0 2 0 t0 0 5 0 2 t2 0 7 0"
+    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 0 4096 2 0 t0 0 5 0 2 t2 0 7 0"
                                    " users:all x"),
                         "GONE 2");
     nothing_was_written();
@@ -125,9 +126,10 @@ static void an_apply_for_a_retired_segment_is_refused(void **state)
     (void)state;
     begin();
     assert_string_equal(redis_says("FCALL tandem_drop 1 tandem D E 1"), "OK E");
-    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 0 1 0 t0 0 5 0 users:all x"),
+    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 0 4096 1 0 t0 0 5 0 users:all x"),
                         "SKIP 0 1");
-    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 1 1 0 t0 0 5 0 users:all x"), "OK");
+    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 1 4096 1 0 t0 0 5 0 users:all x"),
+                        "OK");
     assert_string_equal(redis_says("GET tandem:row:1:users:all"), "x");
 }
 
@@ -137,15 +139,17 @@ static void a_malformed_apply_writes_nothing(void **state)
     static const char *const malformed[] = {
         "FCALL tandem_apply 1 tandem",
         "FCALL tandem_apply 1 tandem 0",
-        "FCALL tandem_apply 1 tandem 0 x",
-        "FCALL tandem_apply 1 tandem 0 0 users:all x",
-        "FCALL tandem_apply 1 tandem 0 3 0 t0 0 5 0 users:all x",
-        "FCALL tandem_apply 1 tandem 0 1 0 t0 5 5 0 users:all x",    /* nothing in it */
-        "FCALL tandem_apply 1 tandem 0 1 0 t0 0 5 0 users:all",      /* a row without its piece */
-        "FCALL tandem_apply 1 tandem 0 1 0 t0 0 5 2 users:all x",    /* more users than there are */
-        "FCALL tandem_apply 1 tandem 0 1 0 t0 0 5 1 users:all x u",  /* a user without a state */
-        "FCALL tandem_apply 1 tandem 0 1 0 t0 0 five 0 users:all x", /* no offset */
-        "FCALL tandem_apply 1 tandem 0 1 0 t0 0 5 some users:all x", /* no number */
+        "FCALL tandem_apply 1 tandem 0 4096",
+        "FCALL tandem_apply 1 tandem 0 long 1 0 t0 0 5 0 users:all x",
+        "FCALL tandem_apply 1 tandem 0 4096 x",
+        "FCALL tandem_apply 1 tandem 0 4096 0 users:all x",
+        "FCALL tandem_apply 1 tandem 0 4096 3 0 t0 0 5 0 users:all x",
+        "FCALL tandem_apply 1 tandem 0 4096 1 0 t0 5 5 0 users:all x", /* nothing in it */
+        "FCALL tandem_apply 1 tandem 0 4096 1 0 t0 0 5 0 users:all",   /* a row without its piece */
+        "FCALL tandem_apply 1 tandem 0 4096 1 0 t0 0 5 2 users:all x", /* more users than there are */
+        "FCALL tandem_apply 1 tandem 0 4096 1 0 t0 0 5 1 users:all x u", /* a user without a state */
+        "FCALL tandem_apply 1 tandem 0 4096 1 0 t0 0 five 0 users:all x", /* no offset */
+        "FCALL tandem_apply 1 tandem 0 4096 1 0 t0 0 5 some users:all x", /* no number */
     };
     begin();
     for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
@@ -160,7 +164,7 @@ static void a_write_that_fails_half_way_makes_the_server_nobodys(void **state)
     (void)state;
     begin();
     redis_says("HSET tandem:row:0:popular:1 not-a string");
-    assert_non_null(strstr(redis_says("FCALL tandem_apply 1 tandem 0 1 0 t0 0 5 0 users:all x"
+    assert_non_null(strstr(redis_says("FCALL tandem_apply 1 tandem 0 4096 1 0 t0 0 5 0 users:all x"
                                       " popular:1 y"),
                            "WRONGTYPE"));
     assert_string_equal(redis_says("HGET tandem deployment"), "none (a write failed half-way)");
@@ -172,9 +176,9 @@ static void a_swap_keeps_what_was_appended_since_and_only_one_of_two_wins(void *
 {
     (void)state;
     begin();
-    redis_says("FCALL tandem_apply 1 tandem 0 1 0 t0 0 5 0 users:all abc");
+    redis_says("FCALL tandem_apply 1 tandem 0 4096 1 0 t0 0 5 0 users:all abc");
     assert_string_equal(redis_says("FCALL tandem_row 1 tandem E 0 users:all"), "OK 0 abc");
-    redis_says("FCALL tandem_apply 1 tandem 0 1 0 t0 5 6 0 users:all d");
+    redis_says("FCALL tandem_apply 1 tandem 0 4096 1 0 t0 5 6 0 users:all d");
     assert_string_equal(redis_says("FCALL tandem_swap 1 tandem E 0 users:all 0 3 X"), "OK");
     assert_string_equal(redis_says("GET tandem:row:0:users:all"), "Xd");
     assert_string_equal(redis_says("FCALL tandem_swap 1 tandem E 0 users:all 0 1 Y"), "MOVED");

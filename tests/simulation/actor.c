@@ -29,7 +29,11 @@ static void or_die(bool good, const char *what)
 
 static void become(void (*run)(int argument), int argument, uint64_t seed, const char *log)
 {
+    static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
+        signal(fatal[i], SIG_DFL); /* cmocka's handlers are the scheduler's */
+    signal(SIGPIPE, SIG_IGN);      /* as stop_install does */
     int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
     or_die(fd >= 0 && dup2(fd, STDERR_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0, log);
     chance_seed(seed);
@@ -71,11 +75,8 @@ void actor_step(struct actor *actor)
         or_die(write(actor->go, "", 1) == 1, "write to an actor");
     actor->state = ACTOR_BLOCKED;
     struct pollfd on = {actor->at, POLLIN, 0};
-    if (poll(&on, 1, PATIENCE_MS) <= 0) {
-        if (getenv("SIM_DEBUG"))
-            fprintf(stderr, "blocked after %s pid %d\n", actor->where, actor->pid);
+    if (poll(&on, 1, PATIENCE_MS) <= 0)
         return;
-    }
     if (read(actor->at, actor->where, sizeof actor->where) == (ssize_t)sizeof actor->where)
         actor->state = ACTOR_STANDS;
     else

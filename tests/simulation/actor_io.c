@@ -67,6 +67,14 @@ int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 
 /* ---- the consumer group ---- */
 
+/* Where the next record is: holes are passed. */
+static int64_t record_from(int p, int64_t offset)
+{
+    while (offset < world->end[p] && world->record[p][offset].barrier == HOLE)
+        offset++;
+    return offset;
+}
+
 int simulated_instance; /* which speed instance this process is */
 
 struct consumer {
@@ -124,11 +132,11 @@ static bool fetch(struct consumer *consumer, struct record *record)
 {
     for (int i = 0; consumer->fetching && i < consumer->assigned.n; i++) {
         int p = consumer->assigned.partition[(i + consumer->turn) % consumer->assigned.n];
-        int64_t offset = consumer->next[p];
+        int64_t offset = record_from(p, consumer->next[p]);
         if (offset >= world->end[p])
             continue;
         consumer->turn++;
-        consumer->next[p]++;
+        consumer->next[p] = offset + 1;
         *record = (struct record){.partition = p,
                                   .offset = offset,
                                   .barrier = world->record[p][offset].barrier,
@@ -205,10 +213,10 @@ int archive_log_poll(struct archive_log *log, int timeout_ms, struct log_record 
 {
     (void)err;
     for (int p = 0; log->fetching && chance(12) && p < PARTITIONS; p++) {
-        int64_t offset = log->next[p];
+        int64_t offset = record_from(p, log->next[p]);
         if (offset >= world->end[p])
             continue;
-        log->next[p]++;
+        log->next[p] = offset + 1;
         *record = (struct log_record){.partition = p,
                                       .offset = offset,
                                       .barrier = world->record[p][offset].barrier,

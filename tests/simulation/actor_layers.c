@@ -19,6 +19,7 @@ void actor_speed(int instance)
         .group = "g",
         .batch_events = 1 + chance(12),
         .cache_bytes = chance(2) ? 1 : 1 << 20, /* 1: every state is looked up each time */
+        .compact_bytes = 16,
         .redis_timeout_ms = 5000,
     };
     struct err err = {0};

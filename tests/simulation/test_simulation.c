@@ -55,7 +55,18 @@ static void start(struct actor *actor, void (*run_)(int), int argument)
     actor_start(actor, run_, argument, actor_seed(), log_name);
 }
 
-/* Who has ended: a run may, the others only when something is wrong, which the answers at the end then lack. */
+/* One step. A run may end; who else ends by itself has met what it cannot bear. */
+static void let_go_on(struct actor *actor)
+{
+    if (actor->state == ACTOR_NONE)
+        return;
+    actor_step(actor);
+    if (actor->state == ACTOR_NONE && (actor != &run_actor || actor->exit_code >= 128))
+        fail_msg("TEST_SEED=%" PRIu64 ": %s ended with %d behind %s; log of the actors: %s", seed,
+                 actor == &run_actor ? "a run" : "a daemon", actor->exit_code, actor->where,
+                 log_name);
+}
+
 static void start_missing(void)
 {
     for (int i = 0; i < 2; i++) /* the third is there only when zombies are */
@@ -207,6 +218,8 @@ static void step(void)
     if (x < 80)
         for (unsigned n = 1 + chance(4); n > 0 && world->end[0] + world->end[1] < 300; n--)
             world_append_event();
+    else if (x < 82 && world->end[0] + world->end[1] < 300)
+        world_append_hole();
     else if (x < 95 && run_actor.state == ACTOR_NONE && runs_started < 8)
         runs_started++, start(&run_actor, actor_run, chance(5) == 0);
     else if (x < 110)
@@ -219,11 +232,8 @@ static void step(void)
         world->given[chance(SPEEDS)].deaf = false;
     else if (x < 148)
         redis_step(chance(6));
-    else {
-        struct actor *actor = any_actor();
-        if (actor->state != ACTOR_NONE)
-            actor_step(actor);
-    }
+    else
+        let_go_on(any_actor());
 }
 
 static bool caught_up(void)
@@ -249,8 +259,7 @@ static void step_all(void)
 {
     struct actor *all[] = {&speed[0], &speed[1], &speed[2], &archive[0], &archive[1], &run_actor};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (all[i]->state != ACTOR_NONE)
-            actor_step(all[i]);
+        let_go_on(all[i]);
 }
 
 /* No more faults: zombies hear, a last run publishes, everything is applied and archived. */

@@ -73,6 +73,13 @@ void world_append_barrier(int partition, int64_t n)
     append(partition, n, "");
 }
 
+void world_append_hole(void)
+{
+    int partition = (int)chance(PARTITIONS);
+    append(partition, HOLE, "");
+    append(partition, 0, "not JSON");
+}
+
 static void event_print(char *value, size_t bytes, uint32_t id)
 {
     static const char *const browsing[] = {"view", "cart", "click", "view"};

@@ -26,8 +26,9 @@ enum {
 };
 
 struct record_at {
-    int64_t barrier; /* 0: an event or a bad record */
-    uint32_t at, n;  /* its value in text */
+    int64_t
+        barrier; /* 0: an event or a bad record; HOLE: the mark of somebody's transaction, which nobody is given */
+    uint32_t at, n; /* its value in text */
 };
 
 /* What the group has said to one speed instance. `deaf`: it has not heard of what was said since. */
@@ -71,6 +72,7 @@ void world_map(void);   /* once, before any actor */
 void world_begin(void); /* empty, for a schedule */
 
 /* The log's end of production. */
+void world_append_hole(void); /* and an event behind it */
 void world_append_event(
     void); /* a random one, of a random user; now and then one that was there before, or no event */
 void world_append_barrier(int partition, int64_t n);
@@ -80,7 +82,7 @@ struct text world_value(int partition, int64_t offset);
 int world_rows(void);
 void world_row(int row, unsigned *view, struct text *group);
 struct text world_user(int user); /* 0 .. USERS - 1 */
-enum { USERS = 6, ITEMS = 5 };
+enum { USERS = 6, ITEMS = 5, HOLE = -2 };
 
 /* One pass over the log below `as_of`: a row's counters in canonical form; what a user has seen, each item with a line end. */
 void world_truth(const int64_t *as_of, int row, struct bytes *counters);
