@@ -18,6 +18,11 @@ static const char *const option_names[] = {
     "IDLE_S",
     "LISTEN",
     "OUTSTANDING",
+    "ANSWER_S",
+    "BUFFER_BYTES",
+    "CALLS",
+    "CONNECTIONS",
+    "REQUEST_S",
     "READ_TIMEOUT_MS",
     "THREADS",
     /* tandem-speed */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "serving-layer/connections.h"
 #include "serving-layer/figures.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
@@ -17,6 +18,7 @@ static const char *status_title(int status)
     case 400: return "Bad Request";
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
+    case 411: return "Length Required";
     case 413: return "Content Too Large";
     case 422: return "Unprocessable Content";
     case 503: return "Service Unavailable";
@@ -43,6 +45,7 @@ void call_reply(struct call *call, int status, const char *content_type)
     evhttp_send_reply(call->http, status, status_title(status),
                       body); /* frees a request whose client has gone, too */
     evbuffer_free(body);
+    connection_answered(call->connection);
     call_free(call);
 }
 
@@ -78,6 +81,11 @@ void call_wrong_request(struct call *call, const struct request_error *error)
     bytes_put(&detail, error->detail, strlen(error->detail) + 1);
     call_problem(call, 400, detail.at, error->parameter[0] ? error->parameter : NULL, -1);
     bytes_free(&detail);
+}
+
+void call_close(struct call *call)
+{
+    evhttp_add_header(evhttp_request_get_output_headers(call->http), "Connection", "close");
 }
 
 void call_unavailable(struct call *call, const char *detail)

@@ -11,6 +11,7 @@
 #include "serving-layer/reader.h"
 #include "serving-layer/request.h"
 
+struct connection;
 struct loop;
 struct evhttp_request;
 struct route;
@@ -18,6 +19,7 @@ struct route;
 struct call {
     struct loop *loop;
     struct evhttp_request *http;
+    struct connection *connection;
     const struct route *route; /* NULL: no route had this path */
     struct request request;
     struct text arg[2]; /* what stood for {} and {*} in the route's pattern */
@@ -34,6 +36,8 @@ void call_reply(struct call *call, int status, const char *content_type);
 void call_problem(struct call *call, int status, const char *detail, const char *field, long index);
 /* 400 for a parameter. */
 void call_wrong_request(struct call *call, const struct request_error *error);
+/* Ends the connection with the answer that follows: what stands behind the request is not read. */
+void call_close(struct call *call);
 /* 503 with Retry-After. */
 void call_unavailable(struct call *call, const char *detail);
 

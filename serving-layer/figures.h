@@ -15,6 +15,7 @@ struct figures {
         bucket[FIGURES_ROUTES][FIGURES_BUCKETS]; /* by time, not cumulative; the last is the rest */
     _Atomic uint64_t sum_us[FIGURES_ROUTES];
     _Atomic uint64_t accepted, refused, not_acknowledged; /* events */
+    _Atomic uint64_t too_many_calls, badly_framed;        /* requests refused for it */
 };
 
 void figures_count(struct figures *figures, const struct route *route, int status, int64_t took_us);

@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "serving-layer/batch_store.h"
+#include "serving-layer/connections.h"
 #include "serving-layer/figures.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
@@ -102,6 +103,33 @@ static void http_put(struct bytes *out, const struct server *server)
          (unsigned long long)SUM(server, not_acknowledged));
 }
 
+static void connections_put(struct bytes *out, const struct server *server)
+{
+    struct connections_figures all = {0};
+    for (int l = 0; l < server->n_loops; l++) {
+        struct connections_figures of;
+        connections_figures(server->loop[l]->connections, &of);
+        all.open += of.open, all.bytes += of.bytes, all.refused += of.refused;
+        all.late_requests += of.late_requests, all.late_answers += of.late_answers;
+        all.over_bytes += of.over_bytes;
+    }
+    head(out, "tandem_http_connections", "gauge", "Open connections.");
+    line(out, "tandem_http_connections %llu", (unsigned long long)all.open);
+    head(out, "tandem_http_waiting_bytes", "gauge", "Bytes of requests and answers that wait.");
+    line(out, "tandem_http_waiting_bytes %llu", (unsigned long long)all.bytes);
+    head(out, "tandem_http_refused_total", "counter",
+         "Requests refused, or connections ended, because a bound was met.");
+    const struct {
+        const char *bound;
+        uint64_t n;
+    } refused[] = {{"calls", SUM(server, too_many_calls)}, {"framing", SUM(server, badly_framed)},
+                   {"connections", all.refused},           {"request_s", all.late_requests},
+                   {"answer_s", all.late_answers},         {"buffer_bytes", all.over_bytes}};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        line(out, "tandem_http_refused_total{bound=\"%s\"} %llu", refused[i].bound,
+             (unsigned long long)refused[i].n);
+}
+
 static void reader_put(struct bytes *out, const struct loop *loop)
 {
     struct reader_figures figures;
@@ -149,6 +177,7 @@ void handle_metrics(struct call *call)
     if (call_no_more_parameters(call))
         return;
     http_put(&call->out, call->loop->server);
+    connections_put(&call->out, call->loop->server);
     reader_put(&call->out, call->loop);
     store_put(&call->out, call->loop->store);
     memory_put(&call->out);

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/stop.h"
+#include "serving-layer/connections.h"
 #include "serving-layer/producer.h"
 #include "serving-layer/routes.h"
 
@@ -39,6 +40,18 @@ static void on_stop(evutil_socket_t fd, short what, void *context)
     on_drain(-1, 0, loop);
 }
 
+static void loop_bound(struct loop *loop)
+{
+    const struct serve_settings *s = loop->settings;
+    struct connections_settings bounds = {
+        .most = (s->connections + s->threads - 1) / s->threads,
+        .request_ms = s->request_s * 1000,
+        .answer_ms = s->answer_s * 1000,
+        .bytes = s->buffer_bytes / s->threads,
+    };
+    loop->connections = connections_new(loop->base, loop->http, &bounds);
+}
+
 static int loop_listen(struct loop *loop, int listener, struct err *err)
 {
     int copy = fcntl(listener, F_DUPFD_CLOEXEC, 0);
@@ -52,6 +65,7 @@ static int loop_listen(struct loop *loop, int listener, struct err *err)
                                                EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
                                                EVHTTP_REQ_PATCH | EVHTTP_REQ_OPTIONS);
     evhttp_set_gencb(loop->http, routes_handle, loop);
+    loop_bound(loop);
     return 0;
 }
 
@@ -106,6 +120,7 @@ void loop_free(struct loop *loop)
     producer_free(loop->producer);
     if (loop->reader)
         reader_free(loop->reader);
+    connections_free(loop->connections);
     if (loop->http)
         evhttp_free(loop->http);
     if (loop->on_stop)

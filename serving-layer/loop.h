@@ -10,6 +10,7 @@
 #include "serving-layer/ingest_body.h"
 #include "serving-layer/reader.h"
 
+struct connections;
 struct producer;
 struct server;
 struct watcher;
@@ -22,6 +23,10 @@ struct serve_settings {
     int64_t acknowledge_ms;
     int64_t outstanding;
     int64_t idle_s;
+    int64_t connections; /* all loops together, as the next ones */
+    int64_t calls;       /* in hand */
+    int64_t request_s, answer_s;
+    int64_t buffer_bytes;
 };
 
 struct loop {
@@ -33,6 +38,7 @@ struct loop {
     struct evhttp *http;
     struct evhttp_bound_socket *bound;
     struct event *on_stop, *drain;
+    struct connections *connections;
     struct reader *reader;
     struct producer *producer;
     struct event_decoder *decoder;

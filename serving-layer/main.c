@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -77,6 +78,48 @@ static void settings_read(struct serve_settings *s, int argc, char **argv)
          .into = &s->idle_s,
          .min = 1,
          .max = 86400},
+        {.name = "request_s",
+         .type = OPTION_INT,
+         .initial = "10",
+         .unit = "s",
+         .sentence =
+             "A request that has not arrived whole so long after its first byte ends its connection.",
+         .into = &s->request_s,
+         .min = 1,
+         .max = 3600},
+        {.name = "answer_s",
+         .type = OPTION_INT,
+         .initial = "30",
+         .unit = "s",
+         .sentence = "An answer that the client has not fetched after so long ends its connection.",
+         .into = &s->answer_s,
+         .min = 1,
+         .max = 3600},
+        {.name = "connections",
+         .type = OPTION_INT,
+         .initial = "12000",
+         .unit = "connections",
+         .sentence = "How many may be open; who comes after gets a 503 and is closed.",
+         .into = &s->connections,
+         .min = 1,
+         .max = 1000000},
+        {.name = "calls",
+         .type = OPTION_INT,
+         .initial = "512",
+         .unit = "requests",
+         .sentence = "How many requests may be in hand; more get a 503 with Retry-After at once.",
+         .into = &s->calls,
+         .min = 1,
+         .max = 1000000},
+        {.name = "buffer_bytes",
+         .type = OPTION_INT,
+         .initial = "268435456",
+         .unit = "bytes",
+         .sentence =
+             "How much of requests and answers may wait; more is refused or ends its connection.",
+         .into = &s->buffer_bytes,
+         .min = 4 << 20,
+         .max = INT64_C(1) << 40},
     };
     enum { OWN = sizeof own / sizeof *own };
     struct option_row rows[OPTIONS_DEPLOYMENT + OWN];
@@ -98,6 +141,25 @@ static void settings_check(const struct serve_settings *s)
         log_error("serve", "TANDEM_LISTEN=%s is not host:port", s->listen);
         exit(2);
     }
+}
+
+/* A descriptor a connection; when the system allows fewer, that is the bound. */
+static void descriptors_allow(struct serve_settings *s)
+{
+    enum { OWN_DESCRIPTORS = 200 }; /* Kafka, Redis, Postgres, pipes, logs */
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit))
+        log_warn("serve", "the limit of open files cannot be raised");
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur == RLIM_INFINITY ||
+        (int64_t)limit.rlim_cur >= s->connections + OWN_DESCRIPTORS)
+        return;
+    s->connections = (int64_t)limit.rlim_cur - OWN_DESCRIPTORS;
+    log_warn("serve", "the system allows %llu open files (ulimit -n): at most %lld connections",
+             (unsigned long long)limit.rlim_cur, (long long)s->connections);
 }
 
 /* A listening socket on host:port, or -1. */
@@ -182,6 +244,7 @@ int main(int argc, char **argv)
     struct err err = {0};
     settings_read(&settings, argc, argv);
     settings_check(&settings);
+    descriptors_allow(&settings);
     mallopt(M_ARENA_MAX, 2); /* librdkafka's threads would each keep memory of their own */
     stop_install();
     if (evthread_use_pthreads()) {

@@ -7,23 +7,26 @@
 
 #include "common/clock.h"
 #include "common/mem.h"
+#include "serving-layer/connections.h"
+#include "serving-layer/framing.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
 
 const struct route routes[] = {
-    {"POST", "/v1/events", "accepts one event, a JSON array or NDJSON", handle_post_events},
-    {"GET", "/v1/views", "the catalogue of views", handle_views},
-    {"GET", "/v1/views/{}/{*}", "the counters of a group, largest first", handle_view_group},
-    {"POST", "/v1/views/read", "up to 1,000 groups, all members, one snapshot", handle_views_read},
-    {"GET", "/v1/items/{}/similar", "items similar to an item", handle_similar},
+    {"POST", "/v1/events", "accepts one event, a JSON array or NDJSON", handle_post_events, false},
+    {"GET", "/v1/views", "the catalogue of views", handle_views, false},
+    {"GET", "/v1/views/{}/{*}", "the counters of a group, largest first", handle_view_group, false},
+    {"POST", "/v1/views/read", "up to 1,000 groups, all members, one snapshot", handle_views_read,
+     false},
+    {"GET", "/v1/items/{}/similar", "items similar to an item", handle_similar, false},
     {"GET", "/v1/users/{}/recommendations", "items for a user, with reasons",
-     handle_recommendations},
-    {"GET", "/v1/popular", "what is looked at and bought most", handle_popular},
-    {"GET", "/v1/status", "batch, boundary, as_of, lag, last run", handle_status},
-    {"GET", "/healthz", "the process lives", handle_healthz},
-    {"GET", "/readyz", "it can answer", handle_readyz},
-    {"GET", "/metrics", "figures for Prometheus", handle_metrics},
-    {"GET", "/", "this list", handle_root},
+     handle_recommendations, false},
+    {"GET", "/v1/popular", "what is looked at and bought most", handle_popular, false},
+    {"GET", "/v1/status", "batch, boundary, as_of, lag, last run", handle_status, false},
+    {"GET", "/healthz", "the process lives", handle_healthz, true},
+    {"GET", "/readyz", "it can answer", handle_readyz, true},
+    {"GET", "/metrics", "figures for Prometheus", handle_metrics, true},
+    {"GET", "/", "this list", handle_root, false},
 };
 
 const int n_routes = sizeof routes / sizeof *routes;
@@ -57,12 +60,34 @@ static const struct route *route_find(struct call *call, const char *method, cha
     return NULL;
 }
 
+/*
+ * Who cannot be served soon is told so at once: the calls in hand wait for Redis or Kafka, or for their turn, and a bound on
+ * them is a bound on the time that an accepted one takes.
+ */
+static bool is_refused(struct call *call)
+{
+    struct loop *loop = call->loop;
+    const char *why = connection_refusal(call->connection);
+    if (why) {
+        call_close(call);
+    } else if (loop->calls >
+               (loop->settings->calls + loop->settings->threads - 1) / loop->settings->threads) {
+        why = "too many requests are in hand";
+        loop->figures.too_many_calls++;
+    }
+    if (why)
+        call_unavailable(call, why);
+    return why;
+}
+
 static void call_dispatch(struct call *call)
 {
     char allow[64] = "";
     call->route =
         route_find(call, method_of(evhttp_request_get_command(call->http)), allow, sizeof allow);
-    if (call->route) {
+    if (call->route && !call->route->always && is_refused(call)) {
+        return;
+    } else if (call->route) {
         call->route->handle(call);
     } else if (allow[0]) {
         evhttp_add_header(evhttp_request_get_output_headers(call->http), "Allow", allow);
@@ -78,13 +103,20 @@ void routes_handle(struct evhttp_request *http, void *context)
     struct call *call = xcalloc(1, sizeof *call);
     struct evbuffer *in = evhttp_request_get_input_buffer(http);
     struct request_error error;
+    const char *why;
+    int status = framing_check(http, &why);
     call->loop = loop;
     call->http = http;
+    call->connection = connection_of(loop->connections, http);
     call->began_us = clock_monotonic_us();
     call->body.n = evbuffer_get_length(in);
     call->body.at = call->body.n ? (const char *)evbuffer_pullup(in, -1) : "";
     loop->calls++;
-    if (call->body.n > INGEST_BODY_BYTES)
+    if (status) {
+        loop->figures.badly_framed++;
+        call_close(call);
+        call_problem(call, status, why, NULL, -1);
+    } else if (call->body.n > INGEST_BODY_BYTES)
         call_problem(call, 413, "the body has more than 1 MiB", NULL, -1);
     else if (request_parse(&call->request, evhttp_request_get_uri(http), &error))
         call_wrong_request(call, &error);

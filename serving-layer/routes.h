@@ -9,6 +9,8 @@ struct route {
     const char *pattern;
     const char *does;
     void (*handle)(struct call *call);
+    bool
+        always; /* also when too many calls are in hand: what watches the server, and costs little */
 };
 
 extern const struct route routes[];

@@ -1,0 +1,262 @@
+#include "serving-layer/connections.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "views/bytes.h"
+
+enum { SWEEP_MS = 100, REFUSED_MS = 1000, SMALL_BYTES = 16384 };
+
+/*
+ * libevent tells of a connection's beginning (it asks for a bufferevent), not of its end. So a reference to the bufferevent
+ * is kept, and the sweep sees by its callbacks being gone that evhttp has let go of it. The bufferevent closes the socket when
+ * the last reference goes: were it closed before, its number could be another connection's while this bufferevent still reads.
+ */
+struct connection {
+    struct connections *all;
+    struct connection *next, **at; /* in all->first */
+    struct bufferevent *stream;
+    int64_t accepted_us;
+    int64_t request_us; /* first byte of the request that is arriving; 0: none is */
+    int64_t answer_us;  /* first byte of the answer that is not fetched; 0: none is */
+    size_t received;    /* bytes of the request that is arriving or answered */
+    bool called;        /* a request has arrived and is not answered */
+    bool refused, shut;
+    int fd; /* its place in all->by_fd; -1: none yet */
+};
+
+/* As connections_figures, written by the loop and read by any. */
+struct counts {
+    _Atomic uint64_t open, bytes, refused, late_requests, late_answers, over_bytes, unanswered;
+};
+
+struct connections {
+    struct connections_settings settings;
+    struct event_base *base;
+    struct event *sweep;
+    struct connection *first;
+    struct connection **by_fd;
+    size_t by_fd_cap;
+    int64_t swept_us;
+    struct counts figures;
+};
+
+static void connection_shut(struct connection *connection, _Atomic uint64_t *counted)
+{
+    if (connection->shut)
+        return;
+    connection->shut = true;
+    (*counted)++;
+    shutdown(bufferevent_getfd(connection->stream),
+             SHUT_RDWR); /* evhttp meets the end, and closes */
+}
+
+/* ---- bytes ---- */
+
+static void by_fd_put(struct connections *all, struct connection *connection)
+{
+    connection->fd = bufferevent_getfd(connection->stream);
+    size_t fd = (size_t)connection->fd, known = all->by_fd_cap;
+    all->by_fd = grown(all->by_fd, &all->by_fd_cap, fd + 1, sizeof *all->by_fd);
+    for (; known < all->by_fd_cap; known++)
+        all->by_fd[known] = NULL;
+    all->by_fd[fd] = connection;
+}
+
+static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *context)
+{
+    struct connection *connection = context;
+    struct connections *all = connection->all;
+    (void)buffer;
+    if (!info->n_added)
+        return;
+    if (!connection->request_us && !connection->called) {
+        connection->request_us = clock_monotonic_us();
+        by_fd_put(all, connection);
+    }
+    connection->received += info->n_added;
+    all->figures.bytes += info->n_added;
+    if ((int64_t)all->figures.bytes > all->settings.bytes && connection->received > SMALL_BYTES)
+        connection_shut(connection, &all->figures.over_bytes);
+}
+
+static void on_output(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *context)
+{
+    struct connection *connection = context;
+    connection->all->figures.bytes += info->n_added - info->n_deleted;
+    if (evbuffer_get_length(buffer) > 0 && connection->answer_us)
+        return;
+    connection->answer_us = evbuffer_get_length(buffer) > 0 ? clock_monotonic_us() : 0;
+    if (connection->request_us) /* what is there of the next request is read from now on */
+        connection->request_us = clock_monotonic_us();
+}
+
+static void received_forget(struct connection *connection)
+{
+    connection->all->figures.bytes -= connection->received;
+    connection->received = 0;
+}
+
+/* ---- beginning and end ---- */
+
+static bool connection_ended(const struct connection *connection)
+{
+    bufferevent_event_cb on_event;
+    bufferevent_getcb(connection->stream, NULL, NULL, &on_event, NULL);
+    return !on_event;
+}
+
+static void connection_free(struct connection *connection)
+{
+    struct connections *all = connection->all;
+    struct evbuffer *out = bufferevent_get_output(connection->stream);
+    received_forget(connection);
+    evbuffer_remove_cb(bufferevent_get_input(connection->stream), on_input, connection);
+    evbuffer_remove_cb(out, on_output, connection);
+    all->figures.bytes -= evbuffer_get_length(out);
+    if (connection->fd >= 0 && all->by_fd[connection->fd] == connection)
+        all->by_fd[connection->fd] = NULL;
+    *connection->at = connection->next;
+    if (connection->next)
+        connection->next->at = connection->at;
+    all->figures.open--;
+    bufferevent_decref(connection->stream);
+    free(connection);
+}
+
+static void connection_look(struct connection *connection, int64_t now_us)
+{
+    struct connections *all = connection->all;
+    if (connection->called && connection_ended(connection))
+        return; /* its call holds it */
+    if (connection_ended(connection))
+        connection_free(connection);
+    else if (connection->answer_us &&
+             now_us - connection->answer_us > all->settings.answer_ms * 1000)
+        connection_shut(connection, &all->figures.late_answers);
+    else if (connection->request_us && !connection->answer_us &&
+             now_us - connection->request_us > all->settings.request_ms * 1000)
+        connection_shut(connection, &all->figures.late_requests);
+    else if (connection->refused && now_us - connection->accepted_us > REFUSED_MS * 1000)
+        connection_shut(connection, &all->figures.unanswered); /* it never asked */
+}
+
+static void sweep(struct connections *all)
+{
+    all->swept_us = clock_monotonic_us();
+    for (struct connection *next, *connection = all->first; connection; connection = next) {
+        next = connection->next;
+        connection_look(connection, all->swept_us);
+    }
+}
+
+static void on_sweep(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd, (void)what;
+    sweep(context);
+}
+
+/* Those that have ended are still counted until the sweep. */
+static bool is_full(struct connections *all)
+{
+    if ((int64_t)all->figures.open < all->settings.most)
+        return false;
+    if (clock_monotonic_us() - all->swept_us > SWEEP_MS * 1000 / 4)
+        sweep(all);
+    return (int64_t)all->figures.open >= all->settings.most;
+}
+
+static struct bufferevent *on_accept(struct event_base *base, void *context)
+{
+    struct connections *all = context;
+    struct bufferevent *stream = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    if (!stream)
+        return NULL;
+    struct connection *connection = xcalloc(1, sizeof *connection);
+    *connection = (struct connection){.all = all,
+                                      .next = all->first,
+                                      .at = &all->first,
+                                      .stream = stream,
+                                      .accepted_us = clock_monotonic_us(),
+                                      .fd = -1,
+                                      .refused = is_full(all)};
+    connection->next = all->first; /* as is_full has left it */
+    if (connection->next)
+        connection->next->at = &connection->next;
+    all->first = connection;
+    all->figures.open++;
+    all->figures.refused += connection->refused;
+    bufferevent_incref(stream);
+    evbuffer_add_cb(bufferevent_get_input(stream), on_input, connection);
+    evbuffer_add_cb(bufferevent_get_output(stream), on_output, connection);
+    return stream;
+}
+
+/* ---- for the loop ---- */
+
+struct connections *connections_new(struct event_base *base, struct evhttp *http,
+                                    const struct connections_settings *settings)
+{
+    struct connections *all = xcalloc(1, sizeof *all);
+    all->settings = *settings;
+    all->base = base;
+    all->sweep = event_new(base, -1, EV_PERSIST, on_sweep, all);
+    event_add(all->sweep, &(struct timeval){0, SWEEP_MS * 1000});
+    evhttp_set_bevcb(http, on_accept, all);
+    return all;
+}
+
+void connections_free(struct connections *all)
+{
+    if (!all)
+        return;
+    while (all->first)
+        connection_free(all->first);
+    event_free(all->sweep);
+    free(all->by_fd);
+    free(all);
+}
+
+struct connection *connection_of(struct connections *all, struct evhttp_request *request)
+{
+    struct bufferevent *stream =
+        evhttp_connection_get_bufferevent(evhttp_request_get_connection(request));
+    struct connection *connection = all->by_fd[bufferevent_getfd(stream)];
+    connection->request_us = 0;
+    connection->called = true;
+    return connection;
+}
+
+/* What has arrived behind the request belongs to the next one, which begins now. */
+void connection_answered(struct connection *connection)
+{
+    connection->called = false;
+    received_forget(connection);
+    if (!connection_ended(connection) &&
+        evbuffer_get_length(bufferevent_get_input(connection->stream)) > 0)
+        connection->request_us = clock_monotonic_us();
+}
+
+const char *connection_refusal(const struct connection *connection)
+{
+    const struct connections *all = connection->all;
+    if (connection->refused)
+        return "too many connections are open";
+    if ((int64_t)all->figures.bytes > all->settings.bytes)
+        return "too many bytes of requests and answers wait";
+    return NULL;
+}
+
+void connections_figures(const struct connections *all, struct connections_figures *figures)
+{
+    const struct counts *now = &all->figures;
+    *figures = (struct connections_figures){
+        now->open, now->bytes, now->refused, now->late_requests, now->late_answers, now->over_bytes,
+    };
+}

@@ -1,0 +1,287 @@
+/* tandem-serve under clients that are too many, too slow, or say two things at once: each meets a stated bound. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "tests/integration/deployment.h"
+
+enum { CROWD = 10000 };
+
+static int port;
+
+static int up(void **state)
+{
+    (void)state;
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    deployment_up((struct deployment_settings){0});
+    feed(2000, 1, NULL);
+    must_exit(0, "$BIN/tandem-batch run");
+    wait_caught_up();
+    char *text = output_of("printf %%s \"${TANDEM_LISTEN##*:}\"");
+    port = atoi(text);
+    free(text);
+    stop_program("serve");
+    start_program("serve", "tandem-serve --request-s 2 --answer-s 2 --calls 64 --connections 10500"
+                           " --buffer-bytes 8388608");
+    wait_until(20, "curl -fsS -o $TANDEM_LOCAL/ready http://$TANDEM_LISTEN/readyz");
+    return 0;
+}
+
+static int connect_to_serve(void)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+static void put(int fd, const char *text)
+{
+    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* What comes until the server closes, or nothing came for `quiet_ms`. */
+static const char *take(int fd, int quiet_ms, bool *closed)
+{
+    static char text[1 << 16];
+    size_t n = 0;
+    *closed = false;
+    struct pollfd on = {fd, POLLIN, 0};
+    while (n < sizeof text - 1 && poll(&on, 1, quiet_ms) > 0) {
+        ssize_t got = recv(fd, text + n, sizeof text - 1 - n, 0);
+        if (got <= 0) {
+            *closed = true;
+            break;
+        }
+        n += (size_t)got;
+    }
+    text[n] = 0;
+    return text;
+}
+
+/* Sends and expects this status first, that nothing behind it was answered, and that the connection was closed. */
+static void is_refused(int status, const char *request)
+{
+    bool closed;
+    char expected[32];
+    int fd = connect_to_serve();
+    put(fd, request);
+    const char *answer = take(fd, 1500, &closed);
+    snprintf(expected, sizeof expected, "HTTP/1.1 %d ", status);
+    if (strncmp(answer, expected, strlen(expected)) != 0 || strstr(answer + 1, "HTTP/1.1 "))
+        fail_msg("%s\n--- instead of one %d:\n%s", request, status, answer);
+    assert_true(closed);
+    close(fd);
+}
+
+#define BEHIND "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+
+static void a_request_whose_end_is_ambiguous_is_refused_and_nothing_behind_it_read(void **state)
+{
+    (void)state;
+    is_refused(400, "POST /v1/events HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 40"
+                    "\r\n\r\n{}" BEHIND);
+    is_refused(400,
+               "POST /v1/events HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: "
+               "chunked\r\n\r\n0\r\n\r\n" BEHIND); /* by libevent itself */
+    is_refused(411, "POST /v1/events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    "2\r\n{}\r\n0\r\n\r\n" BEHIND);
+    is_refused(400, "POST /v1/events HTTP/1.1\r\nHost: a\r\nContent-Length: +2\r\n\r\n{}" BEHIND);
+    is_refused(400, "POST /v1/events HTTP/1.1\r\nHost: a\r\nContent-Length : 2\r\n\r\n" BEHIND);
+    is_refused(400, "GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n" BEHIND);
+    is_refused(400, "GET /healthz HTTP/1.1\r\n\r\n" BEHIND);
+    is_refused(400, "GET /healthz HTTP/1.1\r\nHost: a\r\nX: a\x01z\r\n\r\n" BEHIND);
+}
+
+static void requests_in_a_row_on_one_connection_are_all_answered_in_order(void **state)
+{
+    (void)state;
+    bool closed;
+    int fd = connect_to_serve(), n = 0;
+    for (int i = 0; i < 50; i++)
+        put(fd, i % 2 ? "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+                      : "GET /v2 HTTP/1.1\r\nHost: a\r\n\r\n");
+    const char *at = take(fd, 500, &closed);
+    const char *all = at;
+    for (; (at = strstr(at, "HTTP/1.1 ")); at++, n++)
+        if (atoi(at + strlen("HTTP/1.1 ")) != (n % 2 ? 200 : 404))
+            fail_msg("answer %d: %s", n, all);
+    assert_int_equal(n, 50);
+    assert_false(closed);
+    close(fd);
+}
+
+static int64_t refused_by(const char *bound)
+{
+    char *text =
+        output_of("curl -fsS http://$TANDEM_LISTEN/metrics | grep 'refused_total{bound=\"%s\"}'"
+                  " | cut -d' ' -f2",
+                  bound);
+    int64_t n = atoll(text);
+    free(text);
+    return n;
+}
+
+/* A byte now and then keeps every time-out of inactivity away. */
+static void drips(const char *head)
+{
+    bool closed = false;
+    int fd = connect_to_serve();
+    int64_t began_us = clock_monotonic_us();
+    put(fd, head);
+    while (!closed && clock_monotonic_us() - began_us < 10 * 1000000) {
+        take(fd, 200, &closed);
+        if (!closed && send(fd, "x", 1, MSG_NOSIGNAL) != 1)
+            closed = true;
+    }
+    assert_true(closed);
+    int64_t took_ms = (clock_monotonic_us() - began_us) / 1000;
+    assert_true(took_ms >= 1500 && took_ms < 4000);
+    close(fd);
+}
+
+static void a_request_that_drips_in_is_ended(void **state)
+{
+    (void)state;
+    int64_t before = refused_by("request_s");
+    drips("G");
+    drips("GET /healthz HTTP/1.1\r\nX: ");
+    drips("POST /v1/events HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{");
+    assert_int_equal(refused_by("request_s") - before, 3);
+}
+
+/* Asks again and again for a large answer, and fetches none of it. */
+static void an_answer_that_nobody_fetches_is_given_up(void **state)
+{
+    (void)state;
+    static const char ask[] = "GET /v1/views/item_users/all?n=100000 HTTP/1.1\r\nHost: a\r\n\r\n";
+    int64_t before = refused_by("answer_s"), began_us = clock_monotonic_us();
+    bool closed = false;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){4096}, sizeof(int));
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    for (int i = 0; i < 3000; i++) /* answers of more bytes than any socket holds */
+        put(fd, ask);
+    while (!closed && clock_monotonic_us() - began_us < 15 * 1000000) {
+        closed = send(fd, "G", 1, MSG_NOSIGNAL) < 0;
+        usleep(20000);
+    }
+    assert_true(closed);
+    assert_int_equal(refused_by("answer_s") - before, 1);
+    close(fd);
+}
+
+static void ten_thousand_idle_connections_disturb_nobody(void **state)
+{
+    (void)state;
+    static int fd[CROWD];
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    if (files.rlim_cur < CROWD + 100) {
+        print_message("skipped: only %ld open files are allowed here\n", (long)files.rlim_cur);
+        skip();
+    }
+    for (int i = 0; i < CROWD; i++)
+        fd[i] = connect_to_serve();
+    must_exit(0, "for i in 1 2 3 4 5; do curl -fsS -m 1 http://$TANDEM_LISTEN/v1/popular?hours=1"
+                 " >>$TANDEM_LOCAL/up.log; done");
+    char *resident =
+        output_of("awk '/VmRSS/ {print $2}' /proc/$(cat $TANDEM_LOCAL/run/serve.pid)/status");
+    print_message("resident with 10,000 idle connections: %d MB\n", atoi(resident) / 1024);
+    assert_true(atoi(resident) < 300 * 1024);
+    free(resident);
+    int more[1000], n_more = 0;
+    bool closed;
+    for (; n_more < 1000; n_more++) { /* beyond --connections */
+        more[n_more] = connect_to_serve();
+        send(more[n_more], BEHIND, strlen(BEHIND), MSG_NOSIGNAL);
+    }
+    put(more[999], "GET /v1/status HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_non_null(strstr(take(more[999], 3000, &closed), "503"));
+    for (int i = 0; i < CROWD; i++)
+        close(fd[i]);
+    for (int i = 0; i < n_more; i++)
+        close(more[i]);
+    wait_until(5, "curl -fsS -m 1 http://$TANDEM_LISTEN/v1/status");
+    wait_until(
+        5,
+        "[ $(curl -fsS http://$TANDEM_LISTEN/metrics | awk '/^tandem_http_connections / {print $2}') -lt 10 ]");
+}
+
+static void bodies_that_do_not_end_are_bounded_together(void **state)
+{
+    (void)state;
+    static char part[900000];
+    int fd[40], shut = 0;
+    int64_t before = refused_by("buffer_bytes");
+    memset(part, ' ', sizeof part);
+    for (int i = 0; i < 40; i++) {
+        fd[i] = connect_to_serve();
+        fcntl(fd[i], F_SETFL, O_NONBLOCK);
+        put(fd[i], "POST /v1/events HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
+        for (size_t sent = 0, tries = 0; sent < sizeof part && tries < 200; tries++) {
+            ssize_t n = send(fd[i], part + sent, sizeof part - sent, MSG_NOSIGNAL);
+            if (n > 0)
+                sent += (size_t)n;
+            else
+                usleep(500);
+        }
+    }
+    shut = (int)(refused_by("buffer_bytes") - before);
+    assert_true(shut >= 25); /* 8 MiB hold nine of them */
+    for (int i = 0; i < 40; i++)
+        close(fd[i]);
+    wait_until(5, "curl -fsS -m 1 http://$TANDEM_LISTEN/v1/popular?hours=1");
+}
+
+static void more_than_can_be_served_get_503_and_the_others_are_quick(void **state)
+{
+    (void)state;
+    char *out = output_of(
+        "wrk -t1 -c600 -d3s --latency http://$TANDEM_LISTEN/v1/views/item_users/all?n=50");
+    assert_non_null(strstr(out, "Non-2xx"));
+    free(out);
+    assert_true(refused_by("calls") > 0);
+    must_exit(0, "curl -fsS -m 1 http://$TANDEM_LISTEN/v1/popular?hours=1 >>$TANDEM_LOCAL/up.log");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_whose_end_is_ambiguous_is_refused_and_nothing_behind_it_read),
+        cmocka_unit_test(requests_in_a_row_on_one_connection_are_all_answered_in_order),
+        cmocka_unit_test(a_request_that_drips_in_is_ended),
+        cmocka_unit_test(an_answer_that_nobody_fetches_is_given_up),
+        cmocka_unit_test(ten_thousand_idle_connections_disturb_nobody),
+        cmocka_unit_test(bodies_that_do_not_end_are_bounded_together),
+        cmocka_unit_test(more_than_can_be_served_get_503_and_the_others_are_quick),
+    };
+    int failed = cmocka_run_group_tests(tests, up, NULL);
+    deployment_down(failed == 0);
+    return failed;
+}
