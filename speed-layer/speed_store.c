@@ -175,13 +175,13 @@ int speed_store_claim(struct speed_store *store, int partition,
     if (!answer)
         return -1;
     int failed = 0;
-    if (!answer_is(answer, "OK") || answer_elements(answer) != 4) {
+    struct text epoch = answer_text(answer, 1);
+    *offset = answer_number(answer, 2);
+    *segment = answer_number(answer, 3);
+    if (!answer_is(answer, "OK") || epoch.n == 0 || *offset < 0 || *segment < 0)
         failed = claim_refused(store, partition, answer, err);
-    } else {
-        snprintf(server->epoch, sizeof server->epoch, "%s", answer_text(answer, 1).at);
-        *offset = answer_number(answer, 2);
-        *segment = answer_number(answer, 3);
-    }
+    else
+        snprintf(server->epoch, sizeof server->epoch, "%s", epoch.at);
     redis_answer_free(answer);
     return failed;
 }
