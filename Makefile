@@ -140,8 +140,9 @@ fuzz:
 	@$(MAKE) --no-print-directory -j2 CC=clang SANITIZE=fuzz fuzz-programs
 	@tests/fuzz/run $(SECONDS) $(TARGET)
 fuzz-programs: $(TARGET:%=$(out)/tests/fuzz/fuzz_%)
-fuzz_helpers := $(patsubst %.c,$(out)/%.o,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
-$(out)/tests/fuzz/fuzz_%: $(out)/tests/fuzz/fuzz_%.o $(fuzz_helpers) $(layer_libraries) $(shared)
+# A library before those of the layers, so that what it has in place of the outside world is taken.
+$(out)/libfuzz.a: $(patsubst %.c,$(out)/%.o,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
+$(out)/tests/fuzz/fuzz_%: $(out)/tests/fuzz/fuzz_%.o $(out)/libfuzz.a $(layer_libraries) $(shared)
 	$(if $(quiet),@echo "  LD  $@")
 	$(quiet)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libs_tests)
 
