@@ -95,6 +95,9 @@ $(out)/tests/%: $(out)/tests/%.o $$(call test_objects,$$(firstword $$(subst /, ,
 slow_decoder := $(patsubst %,tests/fuzz/%.c,compare_decoders slow_decoder slow_json)
 $(out)/tests/unit/test_event_against_slow: $(slow_decoder:%.c=$(out)/%.o)
 
+# A server that says what it is told to.
+$(out)/tests/unit/test_redis_replies: $(patsubst %,$(out)/tests/fuzz/%.o,canned_redis harness)
+
 # ---- set-up, the private deployment ----
 
 .PHONY: setup setup-dev up down status demo

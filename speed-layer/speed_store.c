@@ -232,9 +232,12 @@ static int apply_answered(struct speed_store *store, struct server *server, stru
     int64_t us = clock_monotonic_us() - call.queued_us;
     if (us > store->figures.slowest_apply_us)
         store->figures.slowest_apply_us = us;
-    for (size_t i = 1; i + 1 < answer_elements(answer); i += 2)
-        compaction_note(server->compaction, call.segment, answer_text(answer, i),
-                        (size_t)answer_number(answer, i + 1));
+    for (size_t i = 1; i + 1 < answer_elements(answer); i += 2) {
+        int64_t length = answer_number(answer, i + 1);
+        if (length > 0)
+            compaction_note(server->compaction, call.segment, answer_text(answer, i),
+                            (size_t)length);
+    }
     return 0;
 }
 
