@@ -17,7 +17,7 @@ static int field_partition(const char *name, char letter, int partitions)
 }
 
 static int field_take(const char *name, const char *value, int partitions,
-                       struct speed_state *state)
+                      struct speed_state *state)
 {
     int p;
     int64_t *number = NULL;

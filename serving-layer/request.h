@@ -18,7 +18,7 @@ struct parameter {
 
 struct request {
     struct bytes memory;
-    size_t decoded; /* bytes of memory that segments and parameters lie in */
+    size_t decoded;                        /* bytes of memory that segments and parameters lie in */
     struct text segment[REQUEST_SEGMENTS]; /* of the path, decoded */
     int n_segments;
     struct parameter parameter[REQUEST_PARAMETERS];

@@ -42,8 +42,8 @@ redisContext *redisConnectWithTimeout(const char *ip, int port, const struct tim
     return redis;
 }
 
-int redisEnableKeepAlive(redisContext *redis)
+int redisEnableKeepAlive(redisContext *c)
 {
-    (void)redis; /* a socket pair has none */
+    (void)c; /* a socket pair has none */
     return REDIS_OK;
 }

@@ -20,8 +20,6 @@
 #include "tests/fuzz/harness.h"
 #include "tests/fuzz/slow_texts.h"
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-
 enum { TURNS = 12 };
 
 static struct loop *loop;
@@ -63,17 +61,17 @@ static void is_answer(int status, const char *type, struct text body)
 }
 
 /* In place of libevent's, which it then calls. */
-void evhttp_send_reply(struct evhttp_request *http, int status, const char *reason,
-                       struct evbuffer *body)
+void evhttp_send_reply(struct evhttp_request *req, int code, const char *reason,
+                       struct evbuffer *databuf)
 {
     static void (*real)(struct evhttp_request *, int, const char *, struct evbuffer *);
     if (!real)
         *(void **)&real = dlsym(RTLD_NEXT, "evhttp_send_reply");
-    size_t n = evbuffer_get_length(body);
-    const char *at = n ? (const char *)evbuffer_pullup(body, -1) : "";
-    is_answer(status, evhttp_find_header(evhttp_request_get_output_headers(http), "Content-Type"),
+    size_t n = evbuffer_get_length(databuf);
+    const char *at = n ? (const char *)evbuffer_pullup(databuf, -1) : "";
+    is_answer(code, evhttp_find_header(evhttp_request_get_output_headers(req), "Content-Type"),
               (struct text){at, n});
-    real(http, status, reason, body);
+    real(req, code, reason, databuf);
 }
 
 /* ---- the client ---- */
@@ -111,7 +109,7 @@ static void client_run(struct text bytes, size_t cut, bool hangs_up)
     turn(-1);
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
+static void server_open(void)
 {
     static struct serve_settings settings = {
         .deployment = {.kafka = "k", .topic = "events", .redis = "r:1", .partitions = 2},
@@ -120,7 +118,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     };
     static struct server server = {.loop = &loop, .n_loops = 1};
     struct err err;
-    (void)argc, (void)argv;
     signal(SIGPIPE, SIG_IGN);
     fake_outside_open();
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -131,12 +128,13 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     address_bytes = bytes;
     loop = loop_new(&server, &settings, NULL, NULL, listener, &err);
     fuzz_holds(loop, "there is an event loop");
-    return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct text rest = {(const char *)data, n};
+    if (!loop)
+        server_open();
     uint8_t how = fuzz_byte(&rest);
     size_t cut = fuzz_byte(&rest);
     fake_outside = (struct fake_outside){

@@ -19,11 +19,16 @@ static void make_id(char *into, int64_t now_ms)
 
 /* ---- which bodies are taken, the obvious way: as many events as there are, or -1 ---- */
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static struct text trimmed(struct text text)
 {
-    while (text.n > 0 && memchr(" \t\r\n", text.at[0], 4))
+    while (text.n > 0 && is_space(text.at[0]))
         text = (struct text){text.at + 1, text.n - 1};
-    while (text.n > 0 && memchr(" \t\r\n", text.at[text.n - 1], 4))
+    while (text.n > 0 && is_space(text.at[text.n - 1]))
         text.n--;
     return text;
 }

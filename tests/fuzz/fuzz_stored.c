@@ -155,49 +155,57 @@ static void as_batch_row(struct text log, const struct slow_row *row)
     batch_view_free(view);
 }
 
+/* One log alone; its canonical form is appended to `canonical`. */
+static long as_row(struct text log, struct bytes *canonical)
+{
+    static struct slow_row slow;
+    struct bytes again = {0}, nothing = {0};
+    slow_row_read(log, &slow);
+    long n = row_canonical(log, canonical);
+    fuzz_holds((n >= 0) == slow.good, "rows: same verdict");
+    as_kept_part(log, &slow);
+    as_compaction(log, &slow, bytes_text(canonical));
+    as_batch_row(log, &slow);
+    if (n >= 0) {
+        struct text whole = bytes_text(canonical);
+        is_canonical_of(whole, &slow, n);
+        fuzz_holds(row_canonical(whole, &again) == n && text_equal(bytes_text(&again), whole),
+                   "canonical of canonical changes nothing");
+        fuzz_holds(row_merge(whole, whole, -1, &nothing) == 0, "a row less itself is empty");
+    }
+    bytes_free(&again);
+    bytes_free(&nothing);
+    return n;
+}
+
+static void as_two_rows(struct text a, struct text b, struct text both, long n)
+{
+    struct bytes merged = {0}, back = {0};
+    fuzz_holds(row_merge(a, b, 1, &merged) == n && text_equal(bytes_text(&merged), both),
+               "a merge is the sum of both logs");
+    row_merge(bytes_text(&merged), b, -1, &back);
+    fuzz_holds(text_equal(bytes_text(&back), a), "merging and taking away again gives back");
+    bytes_free(&merged);
+    bytes_free(&back);
+}
+
 static void as_rows(struct text a, struct text b)
 {
-    static struct slow_row slow_a, slow_both;
-    struct bytes both = {0}, canonical_a = {0}, canonical_b = {0}, all = {0}, merged = {0},
-                 back = {0}, nothing = {0};
-    bytes_put_text(&both, a);
-    bytes_put_text(&both, b);
-    slow_row_read(a, &slow_a);
-    slow_row_read(bytes_text(&both), &slow_both);
-    if (slow_a.too_many || slow_both.too_many) {
-        bytes_free(&both);
-        return;
+    static struct slow_row slow;
+    struct bytes log = {0}, row_a = {0}, row_b = {0}, both = {0};
+    bytes_put_text(&log, a);
+    bytes_put_text(&log, b);
+    slow_row_read(bytes_text(&log), &slow);
+    row_merge(a, b, -1, &both); /* whatever these bytes are: no crash */
+    bytes_clear(&both);
+    if (!slow.too_many && as_row(a, &row_a) >= 0 && row_canonical(b, &row_b) >= 0) {
+        long n = as_row(bytes_text(&log), &both);
+        as_two_rows(bytes_text(&row_a), bytes_text(&row_b), bytes_text(&both), n);
     }
-    long n_a = row_canonical(a, &canonical_a), n_b = row_canonical(b, &canonical_b);
-    row_merge(a, b, -1, &nothing); /* any bytes: no crash */
-    bytes_clear(&nothing);
-    fuzz_holds((n_a >= 0) == slow_a.good, "rows: same verdict");
-    as_kept_part(a, &slow_a);
-    as_compaction(a, &slow_a, bytes_text(&canonical_a));
-    as_batch_row(a, &slow_a);
-    if (n_a >= 0) {
-        is_canonical_of(bytes_text(&canonical_a), &slow_a, n_a);
-        fuzz_holds(row_canonical(bytes_text(&canonical_a), &all) == n_a &&
-                       text_equal(bytes_text(&all), bytes_text(&canonical_a)),
-                   "canonical of canonical changes nothing");
-        fuzz_holds(row_merge(bytes_text(&canonical_a), bytes_text(&canonical_a), -1, &nothing) == 0,
-                   "a row less itself is empty");
-    }
-    if (n_a >= 0 && n_b >= 0) {
-        bytes_clear(&all);
-        long n = row_canonical(bytes_text(&both), &all);
-        fuzz_holds(slow_both.good && row_merge(bytes_text(&canonical_a), bytes_text(&canonical_b),
-                                               1, &merged) == n,
-                   "a merge has as many counters as both logs together");
-        fuzz_holds(text_equal(bytes_text(&all), bytes_text(&merged)), "a merge is the sum");
-        row_merge(bytes_text(&merged), bytes_text(&canonical_b), -1, &back);
-        fuzz_holds(text_equal(bytes_text(&back), bytes_text(&canonical_a)),
-                   "merging and taking away again gives back");
-    }
-    struct bytes *const used[] = {&both,   &canonical_a, &canonical_b, &all,
-                                  &merged, &back,        &nothing};
-    for (size_t i = 0; i < sizeof used / sizeof(struct bytes *); i++)
-        bytes_free(used[i]);
+    bytes_free(&log);
+    bytes_free(&row_a);
+    bytes_free(&row_b);
+    bytes_free(&both);
 }
 
 /* ---- users' states ---- */

@@ -133,12 +133,15 @@ static void a_retirement_is_made_of_what_was_asked_for(void **state)
     canned_redis_close();
 }
 
-static void a_scan_without_a_cursor_ends(void **state)
+static void a_scan_without_a_cursor_is_refused(void **state)
 {
     (void)state;
     char said[400];
     struct err err = {ERR_NONE, ""};
-    redisContext *redis = connected("*2\r\n*0\r\n*0\r\n", said, sizeof said);
+    redisContext *redis =
+        connected("*2\r\n*0\r\n*0\r\n" /* nobody has said where this one goes on: */
+                  "*2\r\n$1\r\n0\r\n*0\r\n",
+                  said, sizeof said);
     struct segment_rows *rows = segment_rows_new();
     assert_int_equal(segment_rows_read(rows, redis, 1, &err), -1);
     assert_true(err.kind != ERR_NONE);
@@ -204,7 +207,7 @@ int main(void)
         cmocka_unit_test(an_epoch_that_cannot_be_kept_is_none),
         cmocka_unit_test(a_state_with_a_number_that_is_none_is_refused),
         cmocka_unit_test(a_retirement_is_made_of_what_was_asked_for),
-        cmocka_unit_test(a_scan_without_a_cursor_ends),
+        cmocka_unit_test(a_scan_without_a_cursor_is_refused),
         cmocka_unit_test(a_claim_is_an_epoch_an_offset_and_a_segment),
         cmocka_unit_test(a_long_row_without_a_rows_name_is_passed_over),
     };
