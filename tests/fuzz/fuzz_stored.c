@@ -49,7 +49,8 @@ static struct counter *slow_counter(struct slow_row *row, struct text member)
 
 static void slow_row_read(struct text log, struct slow_row *row)
 {
-    *row = (struct slow_row){.good = false};
+    row->n = 0;
+    row->good = row->repeats = row->too_many = false;
     while (log.n > 0) {
         size_t n = fuzz_byte(&log);
         uint64_t value;
