@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "common/clock.h"
+#include "serving-layer/asks.h"
 #include "serving-layer/ingest_body.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/request.h"
@@ -150,6 +151,17 @@ static void a_number_out_of_range_is_named(void **state)
         assert_string_equal(error.parameter, "n");
         request_free(&request);
     }
+}
+
+/* GET /v1/views/users/ */
+static void a_request_of_an_empty_group_has_a_text(void **state)
+{
+    (void)state;
+    struct ask *ask = ask_make(NULL, &(struct row_ref){0, {"", 0}}, 1, (struct text){"", 0});
+    assert_non_null(ask_group(ask, 0).at);
+    assert_int_equal(ask_group(ask, 0).n, 0);
+    assert_non_null(ask_user(ask).at);
+    ask_free(ask);
 }
 
 /* ---- JSON out ---- */
@@ -343,6 +355,7 @@ int main(void)
         cmocka_unit_test(what_is_shown_of_a_wrong_value_ends_with_a_whole_character),
         cmocka_unit_test(a_path_may_match_many_patterns),
         cmocka_unit_test(a_number_out_of_range_is_named),
+        cmocka_unit_test(a_request_of_an_empty_group_has_a_text),
         cmocka_unit_test(texts_and_numbers_are_written_as_json),
         cmocka_unit_test(scores_have_six_digits),
         cmocka_unit_test(one_an_array_and_lines_are_taken),
