@@ -1,7 +1,7 @@
 /*
  * Bytes of a client to an event loop of tandem-serve, through libevent's own parser: every answer that a handler gives is
  * JSON (or the metrics' text), with one of the documented statuses, and once everybody has gone no call is left. The first
- * byte: how the outside is and whether the client goes away early; the second: where its bytes are cut in two.
+ * byte: how the outside is, whether the client goes away early, and whether the loop is a fresh one; the second: where its bytes are cut in two.
  */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include <dlfcn.h>
@@ -109,7 +109,19 @@ static void client_run(struct text bytes, size_t cut, bool hangs_up)
     turn(-1);
 }
 
-static void server_open(void)
+static int listener_open(void)
+{
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    socklen_t bytes = sizeof address;
+    if (bind(listener, (const struct sockaddr *)&address, address_bytes) || listen(listener, 16) ||
+        getsockname(listener, (struct sockaddr *)&address, &bytes))
+        fuzz_found("there is no socket to listen on");
+    address_bytes = bytes;
+    return listener;
+}
+
+/* Ends the event loop that there was and opens a fresh one. */
+static void loop_renew(void)
 {
     static struct serve_settings settings = {
         .deployment = {.kafka = "k", .topic = "events", .redis = "r:1", .partitions = 2},
@@ -117,15 +129,14 @@ static void server_open(void)
         .idle_s = 60,
     };
     static struct server server = {.loop = &loop, .n_loops = 1};
+    static int listener = -1;
     struct err err;
-    signal(SIGPIPE, SIG_IGN);
-    fake_outside_open();
-    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    socklen_t bytes = sizeof address;
-    if (bind(listener, (const struct sockaddr *)&address, address_bytes) || listen(listener, 16) ||
-        getsockname(listener, (struct sockaddr *)&address, &bytes))
-        fuzz_found("there is no socket to listen on");
-    address_bytes = bytes;
+    if (listener < 0) {
+        signal(SIGPIPE, SIG_IGN);
+        fake_outside_open();
+        listener = listener_open();
+    }
+    loop_free(loop);
     loop = loop_new(&server, &settings, NULL, NULL, listener, &err);
     fuzz_holds(loop, "there is an event loop");
 }
@@ -133,9 +144,9 @@ static void server_open(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct text rest = {(const char *)data, n};
-    if (!loop)
-        server_open();
     uint8_t how = fuzz_byte(&rest);
+    if (!loop || (how & 96) == 96)
+        loop_renew();
     size_t cut = fuzz_byte(&rest);
     fake_outside = (struct fake_outside){
         .no_view = how & 1, .no_topic = how & 2, .no_room = how & 4, .acknowledges = !(how & 8)};
