@@ -8,7 +8,8 @@ ifeq ($(origin CC),default)
 CC       := gcc
 endif
 SANITIZE ?= 0
-flavour  := $(if $(filter 1,$(SANITIZE)),sanitize,release)-$(notdir $(CC))
+# SANITIZE=fuzz is for make fuzz: the sanitizers of 1 and what libFuzzer looks at.
+flavour  := $(or $(filter fuzz,$(SANITIZE)),$(if $(filter 1,$(SANITIZE)),sanitize,release))-$(notdir $(CC))
 # The default flavour's programs are build/bin; every other flavour has a folder of its own.
 out      := build/$(flavour)
 bin      := $(if $(filter release-gcc,$(flavour)),build/bin,$(out)/bin)
@@ -17,11 +18,12 @@ comma    := ,
 # Commands are shown short; V=1 shows them whole.
 quiet    := $(if $(filter 1,$(V)),,@)
 warnings := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
-optimise := $(if $(filter 1,$(SANITIZE)),-O1 -fno-omit-frame-pointer -fsanitize=address$(comma)undefined -fno-sanitize-recover=all,-O2 -fstack-protector-strong)
-CFLAGS   := -std=c17 -g $(optimise) $(warnings) -D_FORTIFY_SOURCE=$(if $(filter 1,$(SANITIZE)),0,2) -pthread -MMD -MP -I. -I$(out)
+sanitize := $(if $(filter-out 0,$(SANITIZE)),-fsanitize=$(if $(filter fuzz,$(SANITIZE)),fuzzer-no-link$(comma))address$(comma)undefined)
+optimise := $(if $(sanitize),-O1 -fno-omit-frame-pointer $(sanitize) -fno-sanitize-recover=all,-O2 -fstack-protector-strong)
+CFLAGS   := -std=c17 -g $(optimise) $(warnings) -D_FORTIFY_SOURCE=$(if $(sanitize),0,2) -pthread -MMD -MP -I. -I$(out)
 # PostgreSQL's headers are outside the compiler's own search path.
 CPPFLAGS += $(shell pkg-config --cflags libpq 2>/dev/null)
-LDFLAGS  += $(if $(filter 1,$(SANITIZE)),-fsanitize=address$(comma)undefined) -pthread
+LDFLAGS  += $(sanitize) -pthread
 
 libs_speed := -lrdkafka -lhiredis -lpq
 libs_batch := -lrdkafka -lhiredis -lpq
@@ -97,6 +99,9 @@ $(out)/tests/unit/test_event_against_slow: $(slow_decoder:%.c=$(out)/%.o)
 $(out)/tests/simulation/test_simulation: LDFLAGS += -Wl,--wrap=poll
 $(out)/tests/simulation/test_simulation: $(patsubst %,$(out)/tests/integration/%.o,deployment redis_server redis_state)
 
+# A server that says what it is told to.
+$(out)/tests/unit/test_redis_replies: $(patsubst %,$(out)/tests/fuzz/%.o,canned_redis harness)
+
 # ---- set-up, the private deployment ----
 
 .PHONY: setup setup-dev up down status demo
@@ -132,15 +137,21 @@ test-programs: $(foreach kind,unit laws integration simulation,$$(call test_prog
 mutants:
 	@tests/laws/mutants
 
-# libFuzzer for FUZZ_SECONDS over the strict decoder; what it learns and finds stays in build/fuzz.
-.PHONY: fuzz
-FUZZ_SECONDS ?= 60
-fuzz: build/fuzz/fuzz_event
-	@mkdir -p build/fuzz/corpus
-	build/fuzz/fuzz_event -max_total_time=$(FUZZ_SECONDS) -max_len=2048 -dict=tests/fuzz/event.dict -artifact_prefix=build/fuzz/ build/fuzz/corpus tests/fuzz/seeds
-build/fuzz/fuzz_event: tests/fuzz/fuzz_event.c $(slow_decoder) $(wildcard tests/fuzz/*.h views/*.[ch]) common/mem.c
-	@mkdir -p $(@D)
-	clang -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $(warnings) -I. -o $@ $(filter %.c,$^)
+# libFuzzer (clang) over what is read from outside, each tests/fuzz/fuzz_<target>.c for SECONDS, two at a time; TARGET=name
+# for one. What they learn and find stays in build/fuzz.
+.PHONY: fuzz fuzz-programs
+SECONDS      ?= 60
+fuzz_targets := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+TARGET       ?= $(fuzz_targets)
+fuzz:
+	@$(MAKE) --no-print-directory -j2 CC=clang SANITIZE=fuzz fuzz-programs
+	@tests/fuzz/run $(SECONDS) $(TARGET)
+fuzz-programs: $(TARGET:%=$(out)/tests/fuzz/fuzz_%)
+# A library before those of the layers, so that what it has in place of the outside world is taken.
+$(out)/libfuzz.a: $(patsubst %.c,$(out)/%.o,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
+$(out)/tests/fuzz/fuzz_%: $(out)/tests/fuzz/fuzz_%.o $(out)/libfuzz.a $(layer_libraries) $(shared)
+	$(if $(quiet),@echo "  LD  $@")
+	$(quiet)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libs_tests)
 
 # ---- checks of the text, figures ----
 
@@ -168,7 +179,7 @@ $(out)/tests/bench/%: $(out)/tests/bench/%.o $(layer_libraries) $(shared)
 
 .PHONY: clean help
 clean:
-	rm -rf build/bin build/release-* build/sanitize-*
+	rm -rf build/bin build/release-* build/sanitize-* build/fuzz-*
 
 help:
 	@echo "make demo [DATA=file]   set-up, private servers, layers, events, answers, audit"
@@ -176,6 +187,6 @@ help:
 	@echo "make test               set-up, lint, all tests   [SANITIZE=1] [CC=clang]"
 	@echo "make test-unit | test-laws | test-integration | lint | pure"
 	@echo "make mutants            do the laws notice a wrong view? (a minute)"
-	@echo "make fuzz               the decoder against a slow one, for FUZZ_SECONDS (60)"
+	@echo "make fuzz [SECONDS=60] [TARGET=name]  libFuzzer over what is read from outside"
 	@echo "make bench              figures with their limits"
 	@echo "make all | clean        programs into build/bin"

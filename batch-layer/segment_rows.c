@@ -118,7 +118,7 @@ int segment_rows_read(struct segment_rows *rows, redisContext *redis, int64_t se
         redisReply *reply = redisCommand(redis, "SCAN %s MATCH " SPEED_ROW_PREFIX "%lld:* COUNT %d",
                                          cursor, (long long)segment, SCAN_KEYS);
         int failed = 0;
-        if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
+        if (!speed_view_is_pair(reply, REDIS_REPLY_ARRAY))
             failed = speed_view_failed(redis, reply, "SCAN", err);
         else
             failed = keys_take(rows, redis, reply->element[1], segment, err);

@@ -16,10 +16,11 @@ static int field_partition(const char *name, char letter, int partitions)
     return *end || p >= partitions ? -1 : (int)p;
 }
 
-static void field_take(const char *name, const char *value, int partitions,
-                       struct speed_state *state)
+static int field_take(const char *name, const char *value, int partitions,
+                      struct speed_state *state)
 {
     int p;
+    int64_t *number = NULL;
     if (strcmp(name, "deployment") == 0)
         snprintf(state->deployment, sizeof state->deployment, "%s", value);
     else if (strcmp(name, "epoch") == 0)
@@ -27,11 +28,12 @@ static void field_take(const char *name, const char *value, int partitions,
     else if (strcmp(name, "layout") == 0)
         snprintf(state->layout, sizeof state->layout, "%s", value);
     else if (strcmp(name, "retired") == 0)
-        state->retired = strtoll(value, NULL, 10);
+        number = &state->retired;
     else if ((p = field_partition(name, 'o', partitions)) >= 0)
-        state->offset[p] = strtoll(value, NULL, 10);
+        number = &state->offset[p];
     else if ((p = field_partition(name, 's', partitions)) >= 0)
-        state->segment[p] = strtoll(value, NULL, 10);
+        number = &state->segment[p];
+    return !number || speed_number_parse(text_of(value), number) ? 0 : -1;
 }
 
 int speed_state_take(const redisReply *reply, int partitions, struct speed_state *state)
@@ -45,7 +47,8 @@ int speed_state_take(const redisReply *reply, int partitions, struct speed_state
         const redisReply *name = reply->element[i], *value = reply->element[i + 1];
         if (name->type != REDIS_REPLY_STRING || value->type != REDIS_REPLY_STRING)
             return -1;
-        field_take(name->str, value->str, partitions, state);
+        if (field_take(name->str, value->str, partitions, state))
+            return -1;
     }
     state->there = reply->elements > 0;
     return 0;

@@ -145,8 +145,7 @@ static bool is_choice(const char *choices, const char *text)
     return false;
 }
 
-/* Puts `text` where the row says; false: it is no value of that type. */
-static bool take_value(const struct option_row *row, const char *text)
+bool option_take(const struct option_row *row, const char *text)
 {
     switch (row->type) {
     case OPTION_INT: return parse_int(text, row->min, row->max, row->into);
@@ -169,10 +168,10 @@ static void settle_row(const struct options *o, size_t i)
     const char *text = o->given[i] ? o->given[i] : getenv(variable_name(row, variable));
     if (!text && !row->initial)
         refuse_missing(o, row);
-    if (text && !take_value(row, text))
+    if (text && !option_take(row, text))
         refuse_value(o, i, text);
     if (!text) {
-        bool taken = take_value(row, row->initial);
+        bool taken = option_take(row, row->initial);
         assert(taken && "an option's default must be a value of its type");
         (void)taken;
     }

@@ -30,6 +30,9 @@ struct option_row { // NOLINT(clang-analyzer-optin.performance.Padding): in read
     bool secret;          /* value never printed */
 };
 
+/* Puts `text` where the row says; false: it is no value of that type. */
+bool option_take(const struct option_row *row, const char *text);
+
 struct options_usage {
     const char *program; /* "tandem-speed" */
     const char *

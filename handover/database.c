@@ -1,5 +1,6 @@
 #include "handover/database.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,7 +86,10 @@ int vector_parse(const char *text, int64_t *vector, int max)
         char *end;
         if (*text != '-' && (*text < '0' || *text > '9'))
             return -1;
+        errno = 0;
         vector[n++] = strtoll(text, &end, 10);
+        if (errno) /* more than 64 bits */
+            return -1;
         text = end;
         if (*text == '}')
             return text[1] ? -1 : n;

@@ -107,6 +107,13 @@ static int topic_is_there(const rd_kafka_metadata_topic_t *topic, const char *na
     return !topic->err;
 }
 
+void event_log_mark(const rd_kafka_message_t *message, char *deployment, size_t bytes)
+{
+    if (message->key_len == 10 && memcmp(message->key, "deployment", 10) == 0)
+        snprintf(deployment, bytes, "%.*s", (int)message->len,
+                 message->payload ? (const char *)message->payload : "");
+}
+
 /* Reads the mark's partition to its end; the last value of the key wins. */
 static int mark_read(rd_kafka_t *consumer, const char *topic, char *deployment, size_t bytes,
                      struct err *err)
@@ -118,9 +125,8 @@ static int mark_read(rd_kafka_t *consumer, const char *topic, char *deployment, 
             continue;
         }
         rd_kafka_resp_err_t why = message->err;
-        if (!why && message->key_len == 10 && memcmp(message->key, "deployment", 10) == 0)
-            snprintf(deployment, bytes, "%.*s", (int)message->len,
-                     message->payload ? (const char *)message->payload : "");
+        if (!why)
+            event_log_mark(message, deployment, bytes);
         rd_kafka_message_destroy(message);
         if (why == RD_KAFKA_RESP_ERR__PARTITION_EOF)
             return 0;

@@ -32,6 +32,9 @@ int event_log_check(rd_kafka_t *client, const char *topic, int partitions, int t
 int event_log_deployment(const char *bootstrap, const char *topic, char *deployment, size_t bytes,
                          struct err *err);
 
+/* One record of that topic: where it is the mark, its value goes into `deployment`. */
+void event_log_mark(const rd_kafka_message_t *message, char *deployment, size_t bytes);
+
 /* Both checks: partitions and that the mark is `deployment`. */
 int event_log_check_deployment(const char *bootstrap, const char *topic, int partitions,
                                const char *deployment, struct err *err);

@@ -94,6 +94,11 @@ bool speed_row_key_parse(struct text key, int64_t *segment, struct text *view, s
     return true;
 }
 
+bool speed_number_parse(struct text text, int64_t *number)
+{
+    return cut_segment(&text, number) && text.n == 0;
+}
+
 bool speed_segment_key_parse(struct text key, int64_t *segment)
 {
     return (cut_prefix(&key, SPEED_ROW_PREFIX) || cut_prefix(&key, GEN_PREFIX) ||

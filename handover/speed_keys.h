@@ -36,4 +36,7 @@ bool speed_row_key_parse(struct text key, int64_t *segment, struct text *view, s
 /* The segment of a row's, generations' or user states' key; false: it is none of them. */
 bool speed_segment_key_parse(struct text key, int64_t *segment);
 
+/* An offset, a segment or a generation as it is stored: decimal, at most 18 digits. false: it is none. */
+bool speed_number_parse(struct text text, int64_t *number);
+
 #endif

@@ -143,6 +143,12 @@ redisContext *speed_view_open(const struct speed_servers *servers, int server, i
     return redis;
 }
 
+bool speed_view_is_pair(const redisReply *reply, int second_type)
+{
+    return reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+           reply->element[0]->type == REDIS_REPLY_STRING && reply->element[1]->type == second_type;
+}
+
 /* tandem_drop; writes the server's epoch. */
 static int segments_retire(redisContext *redis, const char *deployment, int64_t n, char *epoch,
                            size_t epoch_bytes, struct err *err)
@@ -152,7 +158,7 @@ static int segments_retire(redisContext *redis, const char *deployment, int64_t 
     redisReply *reply = redisCommand(redis, "FCALL tandem_drop 1 " SPEED_STATE_KEY " %s %s %lld",
                                      deployment, candidate, (long long)n);
     int failed = 0;
-    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
+    if (!speed_view_is_pair(reply, REDIS_REPLY_STRING))
         failed = speed_view_failed(redis, reply, "tandem_drop", err);
     else if (strcmp(reply->element[0]->str, "OK") != 0)
         failed = err_set(err, ERR_FATAL,
@@ -185,7 +191,8 @@ static int keys_free(redisContext *redis, const redisReply *keys, int64_t n, con
     }
     if (argc > 6) {
         redisReply *reply = redisCommandArgv(redis, argc, argv, bytes);
-        if (!reply || reply->type != REDIS_REPLY_ARRAY)
+        if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements == 0 ||
+            reply->element[0]->type != REDIS_REPLY_STRING)
             failed = speed_view_failed(redis, reply, "tandem_free", err);
         else if (strcmp(reply->element[0]->str, "OK") != 0)
             failed = err_set(err, ERR_RETRY, "redis %s:%d: was flushed while segments were freed",
@@ -206,7 +213,7 @@ int speed_view_drop(redisContext *redis, const char *deployment, int64_t n, stru
         redisReply *reply = redisCommand(redis, "SCAN %s MATCH " SPEED_STATE_KEY ":* COUNT %d",
                                          cursor, FREE_AT_ONCE);
         int failed = 0;
-        if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
+        if (!speed_view_is_pair(reply, REDIS_REPLY_ARRAY))
             failed = speed_view_failed(redis, reply, "SCAN", err);
         else
             failed = keys_free(redis, reply->element[1], n, epoch, err);

@@ -7,6 +7,7 @@
 #define TANDEM_HANDOVER_SPEED_VIEW_H
 
 #include <hiredis/hiredis.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -33,6 +34,9 @@ static inline int speed_server_of(const struct speed_servers *servers, int parti
 /* Connects within `timeout_ms`, which then also bounds each call. NULL: err says which server and why. Caller: redisFree. */
 redisContext *speed_view_open(const struct speed_servers *servers, int server, int timeout_ms,
                               struct err *err);
+
+/* Is it an array of a text and an element of this type (REDIS_REPLY_...)? NULL is none. */
+bool speed_view_is_pair(const redisReply *reply, int second_type);
 
 /* drop(N): segments below N are gone, from now on and for every reader and writer. Frees their memory afterwards, in steps. */
 int speed_view_drop(redisContext *redis, const char *deployment, int64_t n, struct err *err);

@@ -28,6 +28,7 @@ struct ask *ask_make(struct ask *used, const struct row_ref *rows, size_t n, str
 {
     struct ask *ask = used ? used : xcalloc(1, sizeof *ask);
     bytes_clear(&ask->texts);
+    bytes_room(&ask->texts, 1); /* empty texts have a place, too */
     ask->rows = grown(ask->rows, &ask->rows_cap, n, sizeof *ask->rows);
     ask->n_rows = n;
     for (size_t i = 0; i < n; i++) {

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { URI_BYTES = 8192 };
+#include "views/utf8.h"
+
+enum { URI_BYTES = 8192, VALUE_SHOWN = 40 };
 
 static int hex_digit(char c)
 {
@@ -16,8 +18,8 @@ static int hex_digit(char c)
 
 static int wrong(struct request_error *error, struct text parameter, const char *detail)
 {
-    snprintf(error->parameter, sizeof error->parameter, "%.*s", (int)parameter.n,
-             parameter.n ? parameter.at : "");
+    snprintf(error->parameter, sizeof error->parameter, "%.*s",
+             (int)utf8_cut(parameter, sizeof error->parameter - 1), parameter.at);
     snprintf(error->detail, sizeof error->detail, "%s", detail);
     return -1;
 }
@@ -47,6 +49,8 @@ static int decode(struct request *request, struct text raw, bool plus_is_space, 
             return wrong(error, no_parameter, "the path or query holds a zero byte");
         at[n++] = c;
     }
+    if (!utf8_is((struct text){at, n}))
+        return wrong(error, no_parameter, "the path or query is not UTF-8");
     request->memory.n += n;
     *into = (struct text){at, n};
     return 0;
@@ -111,6 +115,7 @@ int request_parse(struct request *request, const char *uri, struct request_error
             return -1;
         from = to + 1;
     }
+    request->decoded = request->memory.n;
     return 0;
 }
 
@@ -137,7 +142,7 @@ int request_int(struct request *request, const char *name, int64_t initial, int6
         char detail[200];
         snprintf(detail, sizeof detail,
                  "is '%.*s': it must be a whole number from %" PRId64 " to %" PRId64,
-                 (int)(p->value.n > 40 ? 40 : p->value.n), p->value.at, min, max);
+                 (int)utf8_cut(p->value, VALUE_SHOWN), p->value.at, min, max);
         return wrong(error, p->name, detail);
     }
     *value = number;
@@ -162,7 +167,7 @@ int request_choice(struct request *request, const char *name, const char *choice
     }
     char detail[200];
     snprintf(detail, sizeof detail, "is '%.*s': it must be one of %s",
-             (int)(p->value.n > 40 ? 40 : p->value.n), p->value.at, choices);
+             (int)utf8_cut(p->value, VALUE_SHOWN), p->value.at, choices);
     return wrong(error, p->name, detail);
 }
 
@@ -174,12 +179,12 @@ int request_no_more(const struct request *request, struct request_error *error)
     return 0;
 }
 
-/* The segments from `first` on, joined by slashes, behind all else in the request's memory. */
+/* The segments from `first` on, joined by slashes, behind what was decoded, where request_parse has made room for them once. */
 static struct text joined(struct request *request, int first)
 {
     if (first == request->n_segments - 1)
         return request->segment[first];
-    size_t from = request->memory.n;
+    size_t from = request->memory.n = request->decoded;
     for (int i = first; i < request->n_segments; i++) {
         if (i > first)
             bytes_put(&request->memory, "/", 1);

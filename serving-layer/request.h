@@ -18,6 +18,7 @@ struct parameter {
 
 struct request {
     struct bytes memory;
+    size_t decoded;                        /* bytes of memory that segments and parameters lie in */
     struct text segment[REQUEST_SEGMENTS]; /* of the path, decoded */
     int n_segments;
     struct parameter parameter[REQUEST_PARAMETERS];
@@ -45,7 +46,7 @@ int request_no_more(const struct request *request, struct request_error *error);
 
 /*
  * Does the path have this pattern, as "/v1/views/{}/{*}"? {} is any one segment, {*} the rest joined by slashes (at least
- * one). The segments that stood for them go to `arg` (at most 2).
+ * one). The segments that stood for them go to `arg` (at most 2) and stay until the next call.
  */
 bool request_matches(struct request *request, const char *pattern, struct text arg[2]);
 

@@ -1,7 +1,8 @@
 #include "serving-layer/speed_reply.h"
 
 #include <stdio.h>
-#include <stdlib.h>
+
+#include "handover/speed_keys.h"
 
 enum { DEPLOYMENT, EPOCH, RETIRED, LAYOUT, FIRST_PARTITION };
 
@@ -38,14 +39,19 @@ static bool is_array(const redisReply *reply, size_t elements)
     return reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == elements;
 }
 
-static int64_t number_of(const redisReply *reply, int64_t absent)
-{
-    return is_string(reply) ? strtoll(reply->str, NULL, 10) : absent;
-}
-
 static struct text text_of_reply(const redisReply *reply)
 {
     return (struct text){reply->str, (size_t)reply->len};
+}
+
+/* Neither absent nor a number: who knows what it counts. */
+static enum reply_verdict number_take(const redisReply *reply, int64_t absent, int64_t *number)
+{
+    *number = absent;
+    if (reply->type == REDIS_REPLY_NIL)
+        return REPLY_OK;
+    return is_string(reply) && speed_number_parse(text_of_reply(reply), number) ? REPLY_OK
+                                                                                : REPLY_BROKEN;
 }
 
 /* ---- the hash `tandem` ---- */
@@ -62,41 +68,48 @@ static enum reply_verdict epoch_take(struct take *take, const char *epoch)
 
 static enum reply_verdict owner_take(struct take *take, const redisReply *state, const char **why)
 {
-    const redisReply *deployment = state->element[DEPLOYMENT], *layout = state->element[LAYOUT];
+    const redisReply *deployment = state->element[DEPLOYMENT], *layout = state->element[LAYOUT],
+                     *epoch = state->element[EPOCH];
+    int64_t retired;
     char expected[32];
     snprintf(expected, sizeof expected, "%d/%d", take->server, take->servers->n);
-    if (!is_string(deployment)) /* nobody has claimed yet, or it was flushed */
+    if (deployment->type == REDIS_REPLY_NIL) /* nobody has claimed yet, or it was flushed */
         return epoch_take(take, "");
     *why = "it holds the speed view of another deployment";
-    if (strcmp(deployment->str, take->read->deployment) != 0)
+    if (!is_string(deployment) ||
+        !text_equal(text_of_reply(deployment), text_of(take->read->deployment)))
         return REPLY_FOREIGN;
     *why = "its place in TANDEM_REDIS is another one than the speed layer's";
-    if (is_string(layout) && strcmp(layout->str, expected) != 0)
+    if (is_string(layout) && !text_equal(text_of_reply(layout), text_of(expected)))
         return REPLY_FOREIGN;
     *why = "it has no epoch";
-    if (!is_string(state->element[EPOCH]) || state->element[EPOCH]->len == 0)
+    if (!is_string(epoch) || epoch->len == 0 || strlen(epoch->str) != epoch->len ||
+        epoch->len >= EPOCH_BYTES_MAX)
         return REPLY_FOREIGN;
-    if (number_of(state->element[RETIRED], 0) > take->read->edition->n)
-        return REPLY_DROPPED;
-    return epoch_take(take, state->element[EPOCH]->str);
+    *why = "its retired mark is not a number";
+    if (number_take(state->element[RETIRED], 0, &retired) != REPLY_OK)
+        return REPLY_BROKEN;
+    return retired > take->read->edition->n ? REPLY_DROPPED : epoch_take(take, epoch->str);
 }
 
 /*
  * as_of[p] = max(offset, boundary): a partition that is behind the boundary has nothing in segments >= N (its barrier N is
- * still ahead of it), and all that is below the boundary stands in batch view N. Returns the newest segment.
+ * still ahead of it), and all that is below the boundary stands in batch view N. Gives the newest segment.
  */
-static int64_t offsets_take(struct take *take, const redisReply *state)
+static enum reply_verdict offsets_take(struct take *take, const redisReply *state, int64_t *newest)
 {
     const struct batch_edition *edition = take->read->edition;
-    int64_t newest = edition->n;
     size_t at = FIRST_PARTITION;
+    *newest = edition->n;
     for (int p = take->server; p < edition->partitions; p += take->servers->n, at += 2) {
-        int64_t offset = number_of(state->element[at], -1),
-                segment = number_of(state->element[at + 1], -1);
+        int64_t offset, segment;
+        if (number_take(state->element[at], -1, &offset) != REPLY_OK ||
+            number_take(state->element[at + 1], -1, &segment) != REPLY_OK)
+            return REPLY_BROKEN;
         take->read->as_of[p] = offset > edition->boundary[p] ? offset : edition->boundary[p];
-        newest = segment > newest ? segment : newest;
+        *newest = segment > *newest ? segment : *newest;
     }
-    return newest;
+    return REPLY_OK;
 }
 
 static size_t partitions_here(const struct take *take)
@@ -116,8 +129,8 @@ static enum reply_verdict row_take(struct take *take, struct kept_row *row, int6
 {
     struct kept_rows *kept = take->read->kept;
     struct kept_part *part = kept_part_find(row, take->server, segment);
-    int64_t generation = number_of(generation_of, 0);
-    if (!is_string(log))
+    int64_t generation;
+    if (!is_string(log) || number_take(generation_of, 0, &generation) != REPLY_OK)
         return REPLY_BROKEN;
     if (part && part->generation != generation) {
         kept_part_drop(kept, row, part);
@@ -200,8 +213,11 @@ enum reply_verdict speed_reply_take(const redisReply *reply, const struct speed_
     enum reply_verdict verdict = owner_take(&take, state, why);
     if (verdict != REPLY_OK)
         return verdict;
+    int64_t newest;
+    *why = "an offset or a segment is not a number";
+    if (offsets_take(&take, state, &newest) != REPLY_OK)
+        return REPLY_BROKEN;
     *why = "a row or a user's state is not what it should be";
-    int64_t newest = offsets_take(&take, state);
     if (newest - read->edition->n > SEGMENTS_MAX) {
         *why = "its segments are far above the batch view's: is there a forged barrier in the log?";
         return REPLY_FOREIGN;

@@ -82,7 +82,9 @@ void compaction_note(struct compaction *compaction, int64_t segment, struct text
                      size_t length_bytes)
 {
     speed_row_key(&compaction->key, segment, row_name);
-    struct text key = bytes_text(&compaction->key);
+    struct text key = bytes_text(&compaction->key), view, group;
+    if (!speed_row_key_parse(key, &segment, &view, &group))
+        return;
     uint32_t row = names_find(compaction->keys, key);
     if (row == NAMES_ABSENT) {
         if (names_count(compaction->keys) >= ROWS_MAX)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/mem.h"
+#include "handover/speed_keys.h"
 #include "handover/speed_view.h"
 
 struct redis_link {
@@ -99,6 +100,6 @@ int64_t answer_number(const struct redis_answer *answer, size_t i)
     const redisReply *reply = reply_of(answer);
     if (i < reply->elements && reply->element[i]->type == REDIS_REPLY_INTEGER)
         return reply->element[i]->integer;
-    struct text digits = answer_text(answer, i);
-    return digits.at ? strtoll(digits.at, NULL, 10) : 0; /* hiredis ends a string with a 0 */
+    int64_t number;
+    return speed_number_parse(answer_text(answer, i), &number) ? number : -1;
 }

@@ -34,6 +34,6 @@ bool answer_is(const struct redis_answer *answer, const char *word);
 size_t answer_elements(const struct redis_answer *answer);
 struct text answer_text(const struct redis_answer *answer, size_t i);
 int64_t answer_number(const struct redis_answer *answer,
-                      size_t i); /* an integer, or decimal text */
+                      size_t i); /* an integer, or decimal text; -1: neither */
 
 #endif

@@ -177,13 +177,13 @@ int speed_store_claim(struct speed_store *store, int partition,
     if (!answer)
         return -1;
     int failed = 0;
-    if (!answer_is(answer, "OK") || answer_elements(answer) != 4) {
+    struct text epoch = answer_text(answer, 1);
+    *offset = answer_number(answer, 2);
+    *segment = answer_number(answer, 3);
+    if (!answer_is(answer, "OK") || epoch.n == 0 || *offset < 0 || *segment < 0)
         failed = claim_refused(store, partition, answer, err);
-    } else {
-        snprintf(server->epoch, sizeof server->epoch, "%s", answer_text(answer, 1).at);
-        *offset = answer_number(answer, 2);
-        *segment = answer_number(answer, 3);
-    }
+    else
+        snprintf(server->epoch, sizeof server->epoch, "%s", epoch.at);
     redis_answer_free(answer);
     return failed;
 }
@@ -242,9 +242,12 @@ static int apply_answered(struct speed_store *store, struct server *server, stru
     int64_t us = clock_monotonic_us() - call.queued_us;
     if (us > store->figures.slowest_apply_us)
         store->figures.slowest_apply_us = us;
-    for (size_t i = 1; i + 1 < answer_elements(answer); i += 2)
-        compaction_note(server->compaction, call.segment, answer_text(answer, i),
-                        (size_t)answer_number(answer, i + 1));
+    for (size_t i = 1; i + 1 < answer_elements(answer); i += 2) {
+        int64_t length = answer_number(answer, i + 1);
+        if (length > 0)
+            compaction_note(server->compaction, call.segment, answer_text(answer, i),
+                            (size_t)length);
+    }
     return 0;
 }
 

@@ -19,6 +19,7 @@ struct csv *csv_new(struct input *in)
     struct csv *csv = xcalloc(1, sizeof *csv);
     csv->in = in;
     csv->line = 1;
+    bytes_room(&csv->text, 1); /* an empty field has a place, too */
     return csv;
 }
 

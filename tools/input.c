@@ -127,16 +127,16 @@ struct text input_peek(struct input *in, size_t n)
 int input_line(struct input *in, struct bytes *line, size_t max)
 {
     bytes_clear(line);
-    int c, read_any = 0;
-    while ((c = input_byte(in)) >= 0 && c != '\n') {
+    int c;
+    size_t n = 0; /* bytes of the line, kept or not */
+    for (; (c = input_byte(in)) >= 0 && c != '\n'; n++) {
         char byte = (char)c;
-        read_any = 1;
         if (line->n <= max)
             bytes_put(line, &byte, 1);
     }
-    if (c < 0 && (!read_any || in->err.kind != ERR_NONE))
+    if (c < 0 && (n == 0 || in->err.kind != ERR_NONE))
         return 0;
-    if (line->n && line->at[line->n - 1] == '\r')
+    if (n > 0 && line->n == n && line->at[n - 1] == '\r')
         line->n--;
     return 1;
 }

@@ -6,6 +6,7 @@
 #endif
 
 #include "views/names.h" /* text_hash */
+#include "views/utf8.h"
 
 void json_begin(struct json_scan *scan, struct text text)
 {
@@ -45,29 +46,6 @@ const char *json_plain_end(const char *at, const char *end)
            (unsigned char)*at < 0x7f)
         at++;
     return at;
-}
-
-/* The length of the UTF-8 character at `at` (RFC 3629: shortest form, no surrogates, up to U+10FFFF), or 0. */
-static size_t utf8_length(const unsigned char *at, size_t left)
-{
-    size_t n = at[0] >= 0xf0 && at[0] <= 0xf4 ? 4 : at[0] >= 0xe0 ? 3 : 2;
-    if (at[0] < 0xc2 || at[0] > 0xf4 || left < n)
-        return 0;
-    unsigned char low = 0x80, high = 0xbf; /* bounds of the second byte */
-    if (at[0] == 0xe0)
-        low = 0xa0;
-    else if (at[0] == 0xed)
-        high = 0x9f;
-    else if (at[0] == 0xf0)
-        low = 0x90;
-    else if (at[0] == 0xf4)
-        high = 0x8f;
-    if (at[1] < low || at[1] > high)
-        return 0;
-    for (size_t i = 2; i < n; i++)
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    return n;
 }
 
 static int hex4(const char *at, const char *end)

@@ -51,6 +51,7 @@ struct names *names_new(void)
     names->slot = calloc(names->n_slots, sizeof *names->slot);
     if (!names->slot)
         abort();
+    bytes_room(&names->texts, 1); /* an empty text has a place, too */
     return names;
 }
 

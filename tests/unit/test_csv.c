@@ -75,6 +75,23 @@ static void more_fields_than_any_row_has_are_refused(void **state)
     assert_string_equal(read_all(text), "1:!the record has more than 32 fields;2:y");
 }
 
+/* Else what stands behind the carriage return would be lost without a word. */
+static void a_line_is_too_long_also_when_it_is_cut_at_a_carriage_return(void **state)
+{
+    (void)state;
+    struct input *in = input_of_text(text_of("12345678\rand more\n12345678\r\n1234567\r"));
+    struct bytes line = {0};
+    assert_int_equal(input_line(in, &line, 8), 1);
+    assert_true(line.n > 8);
+    assert_int_equal(input_line(in, &line, 8), 1);
+    assert_int_equal(line.n, 8);
+    assert_int_equal(input_line(in, &line, 8), 1);
+    assert_int_equal(line.n, 7);
+    assert_int_equal(input_line(in, &line, 8), 0);
+    bytes_free(&line);
+    input_close(in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -83,6 +100,7 @@ int main(void)
         cmocka_unit_test(empty_fields_are_fields),
         cmocka_unit_test(a_malformed_record_is_named_and_the_next_line_is_read),
         cmocka_unit_test(more_fields_than_any_row_has_are_refused),
+        cmocka_unit_test(a_line_is_too_long_also_when_it_is_cut_at_a_carriage_return),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,10 +39,30 @@ static void the_longest_vector_fits_where_layers_print_it(void **state)
 static void what_is_no_vector_is_refused(void **state)
 {
     (void)state;
-    const char *const texts[] = {"",      "{",           "}",         "1",    "{1",    "{1,",
-                                 "{1,}",  "{,1}",        "{}x",       "{1}x", "{ 1}",  "{1 }",
-                                 "{1;2}", "{NULL}",      "{1.5}",     "{+1}", "{--1}", "{-}",
-                                 "{{1}}", "[0:1]={1,2}", "{1,2,3,4}", "{0x1}"};
+    const char *const texts[] = {"",
+                                 "{",
+                                 "}",
+                                 "1",
+                                 "{1",
+                                 "{1,",
+                                 "{1,}",
+                                 "{,1}",
+                                 "{}x",
+                                 "{1}x",
+                                 "{ 1}",
+                                 "{1 }",
+                                 "{1;2}",
+                                 "{NULL}",
+                                 "{1.5}",
+                                 "{+1}",
+                                 "{--1}",
+                                 "{-}",
+                                 "{{1}}",
+                                 "[0:1]={1,2}",
+                                 "{1,2,3,4}",
+                                 "{0x1}",
+                                 "{9223372036854775808}",
+                                 "{-9223372036854775809}"};
     int64_t vector[3];
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (vector_parse(texts[i], vector, 3) != -1)

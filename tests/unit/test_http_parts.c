@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "common/clock.h"
+#include "serving-layer/asks.h"
 #include "serving-layer/ingest_body.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/request.h"
@@ -74,6 +75,62 @@ static void a_malformed_request_line_is_refused(void **state)
     }
 }
 
+/* What comes in a path or a query comes back in answers, and those are UTF-8. */
+static void a_request_that_is_not_utf8_is_refused(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"/%ff", "/a\xc3", "/a?x=%c3%28", "/a?%ed%a0%80=1"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct request request = {0};
+        struct request_error error = {0};
+        if (request_parse(&request, wrong[i], &error) == 0)
+            fail_msg("taken: %s", wrong[i]);
+        request_free(&request);
+    }
+}
+
+static void what_is_shown_of_a_wrong_value_ends_with_a_whole_character(void **state)
+{
+    (void)state;
+    struct request request = {0};
+    struct request_error error;
+    int64_t n;
+    const char *text = "/a?n=" /* 39 bytes, then one of two */
+                       "123456789012345678901234567890123456789%C3%A9&" /* a name of 65 */
+                       "1234567890123456789012345678901234567890123456789012345678901234%C3%A9=1";
+    assert_int_equal(request_parse(&request, text, &error), 0);
+    assert_int_equal(request_int(&request, "n", 5, 1, 10, &n, &error), -1);
+    assert_non_null(strstr(error.detail, "'123456789012345678901234567890123456789'"));
+    assert_int_equal(request_no_more(&request, &error), -1);
+    assert_int_equal(strlen(error.parameter), 64);
+    text = "/a?12345678901234567890123456789012345678901234567890123456789012%C3%A9%C3%A9=1";
+    assert_int_equal(request_parse(&request, text, &error), 0);
+    assert_int_equal(request_no_more(&request, &error), -1);
+    assert_int_equal(strlen(error.parameter), 64);
+    text = "/a?123456789012345678901234567890123456789012345678901234567890123%C3%A9=1";
+    assert_int_equal(request_parse(&request, text, &error), 0);
+    assert_int_equal(request_no_more(&request, &error), -1);
+    assert_int_equal(strlen(error.parameter), 63);
+    request_free(&request);
+}
+
+/* The joined path has room for itself once: many patterns may end with {*}. */
+static void a_path_may_match_many_patterns(void **state)
+{
+    (void)state;
+    struct request request = {0};
+    struct request_error error;
+    struct text arg[2];
+    const char *path = "/v1/a/b/c/d/e/f/g/h/a-part-that-is-longer-than-all-the-others-together";
+    assert_int_equal(request_parse(&request, path, &error), 0);
+    for (int i = 0; i < 100; i++) {
+        assert_true(request_matches(&request, "/{}/{*}", arg));
+        is_text(arg[0], "v1");
+        is_text(arg[1], path + 4);
+    }
+    request_free(&request);
+}
+
 static void a_number_out_of_range_is_named(void **state)
 {
     (void)state;
@@ -94,6 +151,17 @@ static void a_number_out_of_range_is_named(void **state)
         assert_string_equal(error.parameter, "n");
         request_free(&request);
     }
+}
+
+/* GET /v1/views/users/ */
+static void a_request_of_an_empty_group_has_a_text(void **state)
+{
+    (void)state;
+    struct ask *ask = ask_make(NULL, &(struct row_ref){0, {"", 0}}, 1, (struct text){"", 0});
+    assert_non_null(ask_group(ask, 0).at);
+    assert_int_equal(ask_group(ask, 0).n, 0);
+    assert_non_null(ask_user(ask).at);
+    ask_free(ask);
 }
 
 /* ---- JSON out ---- */
@@ -283,7 +351,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(path_and_query_are_decoded),
         cmocka_unit_test(a_malformed_request_line_is_refused),
+        cmocka_unit_test(a_request_that_is_not_utf8_is_refused),
+        cmocka_unit_test(what_is_shown_of_a_wrong_value_ends_with_a_whole_character),
+        cmocka_unit_test(a_path_may_match_many_patterns),
         cmocka_unit_test(a_number_out_of_range_is_named),
+        cmocka_unit_test(a_request_of_an_empty_group_has_a_text),
         cmocka_unit_test(texts_and_numbers_are_written_as_json),
         cmocka_unit_test(scores_have_six_digits),
         cmocka_unit_test(one_an_array_and_lines_are_taken),

@@ -68,6 +68,16 @@ static void texts_differ_by_every_byte_and_by_length(void **state)
     names_free(names);
 }
 
+static void an_empty_name_has_a_place(void **state)
+{
+    (void)state;
+    struct names *names = names_new();
+    assert_int_equal(names_put(names, text_of("")), 0);
+    assert_non_null(names_text(names, 0).at);
+    assert_int_equal(names_text(names, 0).n, 0);
+    names_free(names);
+}
+
 static void the_text_is_copied(void **state)
 {
     (void)state;
@@ -120,6 +130,7 @@ int main(void)
         cmocka_unit_test(what_was_not_put_is_absent),
         cmocka_unit_test(a_copy_has_the_same_symbols_and_goes_on_alone),
         cmocka_unit_test(texts_differ_by_every_byte_and_by_length),
+        cmocka_unit_test(an_empty_name_has_a_place),
         cmocka_unit_test(the_text_is_copied),
         cmocka_unit_test(a_hundred_thousand_names_are_all_found_again),
         cmocka_unit_test(the_hash_is_the_one_that_stored_states_hold),

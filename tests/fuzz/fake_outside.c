@@ -1,0 +1,214 @@
+#include "tests/fuzz/fake_outside.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+
+#include "common/mem.h"
+#include "serving-layer/batch_store.h"
+#include "serving-layer/partition_of.h"
+#include "serving-layer/producer.h"
+#include "serving-layer/speed_reader.h"
+#include "serving-layer/watcher.h"
+#include "tests/fuzz/harness.h"
+#include "views/row.h"
+
+struct fake_outside fake_outside;
+
+static struct batch_view *view;
+
+/* ---- later, from the event loop ---- */
+
+struct later {
+    producer_done posted;
+    watcher_done looked;
+    void *context;
+    size_t failed;
+};
+
+static void on_later(evutil_socket_t fd, short what, void *context)
+{
+    static const struct look look = {.last_run = {.n = 0}};
+    struct later *later = context;
+    (void)fd, (void)what;
+    if (later->posted)
+        later->posted(later->failed, later->context);
+    else
+        later->looked(&look, later->context);
+    free(later);
+}
+
+static void later_do(struct event_base *base, struct later what)
+{
+    struct later *later = xmalloc(sizeof *later);
+    *later = what;
+    event_base_once(base, -1, EV_TIMEOUT, on_later, later, &(struct timeval){0, 0});
+}
+
+/* ---- batch_store ---- */
+
+static void put_row(const char *name, const char *group, const char *members)
+{
+    struct bytes row = {0};
+    for (const char *m = members; *m; m++)
+        row_put(&row, (struct text){m, 1}, 3 + (m - members));
+    batch_view_put_row(view, (unsigned)catalogue_find(text_of(name)), text_of(group),
+                       bytes_text(&row));
+    bytes_free(&row);
+}
+
+void fake_outside_open(void)
+{
+    static const char stored[] = "\1\0\2\1a\1\0\1b\1\2\0";
+    static const int64_t boundary[2] = {5, 7};
+    struct batch_edition edition = {1, 2, boundary, 1700000000000, "d", 1};
+    view = batch_view_new(&edition, NULL, false);
+    put_row("users", "all", "a");
+    put_row("item_users", "all", "abc");
+    put_row("together", "a", "bc");
+    put_row("together", "b", "ac");
+    put_row("next", "a", "bc");
+    put_row("popular", "472222", "abc");
+    if (batch_view_put_user(view, partition_of(text_of("u"), 2), text_of("u"),
+                            (struct text){stored, sizeof stored - 1}))
+        fuzz_found("the user's state is none");
+    batch_view_seal(view);
+}
+
+const struct batch_view *batch_store_acquire(struct batch_store *store)
+{
+    (void)store;
+    return fake_outside.no_view ? NULL : view;
+}
+
+void batch_store_release(struct batch_store *store, const struct batch_view *batch)
+{
+    (void)store, (void)batch;
+}
+
+void batch_store_refresh(struct batch_store *store)
+{
+    (void)store;
+}
+
+void batch_store_figures(struct batch_store *store, struct batch_store_figures *figures)
+{
+    (void)store;
+    *figures = (struct batch_store_figures){.n = 1};
+}
+
+bool batch_store_deployment(struct batch_store *store, char *id, size_t bytes)
+{
+    (void)store;
+    snprintf(id, bytes, "d");
+    return true;
+}
+
+/* ---- speed_reader: Redis is away ---- */
+
+struct speed_reader {
+    int unused;
+};
+
+struct speed_reader *speed_reader_new(const struct speed_reader_settings *settings)
+{
+    (void)settings;
+    return xcalloc(1, sizeof(struct speed_reader));
+}
+
+void speed_reader_free(struct speed_reader *reader)
+{
+    free(reader);
+}
+
+bool speed_reader_up(const struct speed_reader *reader)
+{
+    (void)reader;
+    return false;
+}
+
+int speed_reader_read(struct speed_reader *reader, const struct speed_read *read)
+{
+    (void)reader, (void)read;
+    return -1;
+}
+
+void speed_reader_abort(struct speed_reader *reader)
+{
+    (void)reader;
+}
+
+uint64_t speed_reader_repeats(const struct speed_reader *reader)
+{
+    (void)reader;
+    return 0;
+}
+
+int64_t speed_reader_top(const struct speed_reader *reader)
+{
+    (void)reader;
+    return 1;
+}
+
+/* ---- producer ---- */
+
+struct producer {
+    struct event_base *base;
+    struct event_decoder *decoder;
+};
+
+struct producer *producer_new(struct event_base *base, const struct producer_settings *settings,
+                              struct err *err)
+{
+    struct producer *producer = xmalloc(sizeof *producer);
+    (void)settings, (void)err;
+    *producer = (struct producer){base, event_decoder_new()};
+    return producer;
+}
+
+void producer_free(struct producer *producer)
+{
+    event_decoder_free(producer->decoder);
+    free(producer);
+}
+
+bool producer_has_room(const struct producer *producer, size_t events)
+{
+    (void)producer, (void)events;
+    return !fake_outside.no_room;
+}
+
+void producer_post(struct producer *producer, const struct ingest_body *body, producer_done done,
+                   void *context)
+{
+    for (size_t i = 0; i < body->n; i++) {
+        struct event event;
+        struct event_error why;
+        fuzz_holds(event_decode(producer->decoder, ingest_text(body, body->record[i].json),
+                                EVENT_NEEDS_ALL, &event, &why) == 0,
+                   "what goes to Kafka is an event");
+    }
+    fake_outside.posted += body->n;
+    later_do(producer->base,
+             (struct later){done, NULL, context, fake_outside.acknowledges ? 0 : body->n});
+}
+
+/* ---- watcher ---- */
+
+bool watcher_log_is_ours(struct watcher *watcher)
+{
+    (void)watcher;
+    return !fake_outside.no_topic;
+}
+
+void watcher_ask(struct watcher *watcher, struct event_base *base, watcher_done done, void *context)
+{
+    (void)watcher;
+    later_do(base, (struct later){NULL, done, context, 0});
+}
+
+bool watcher_title(struct watcher *watcher, struct text item, struct bytes *into)
+{
+    (void)watcher;
+    bytes_put_text(into, text_of("\"caf\xc3\xa9\""));
+    return text_equal(item, text_of("a"));
+}
