@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DEPLOYMENT, EPOCH, RETIRED, LAYOUT, FIRST_PARTITION };
+enum { DEPLOYMENT, EPOCH, RETIRED, LAYOUT, BEGUN, DONE, FIRST_PARTITION };
 
 /* One is live, two during a run; so many more would mean a forged barrier, and each costs commands in every read. */
 enum { SEGMENTS_MAX = 1000 };
@@ -60,6 +60,11 @@ static enum reply_verdict epoch_take(struct take *take, const char *epoch)
     return dropped ? REPLY_REPEAT : REPLY_OK;
 }
 
+static bool equal_or_both_absent(const redisReply *a, const redisReply *b)
+{
+    return is_string(a) && is_string(b) ? strcmp(a->str, b->str) == 0 : a->type == b->type;
+}
+
 static enum reply_verdict owner_take(struct take *take, const redisReply *state, const char **why)
 {
     const redisReply *deployment = state->element[DEPLOYMENT], *layout = state->element[LAYOUT];
@@ -72,6 +77,9 @@ static enum reply_verdict owner_take(struct take *take, const redisReply *state,
         return REPLY_FOREIGN;
     *why = "its place in TANDEM_REDIS is another one than the speed layer's";
     if (is_string(layout) && strcmp(layout->str, expected) != 0)
+        return REPLY_FOREIGN;
+    *why = "its append-only file was torn: the speed layer empties and fills it";
+    if (!equal_or_both_absent(state->element[BEGUN], state->element[DONE]))
         return REPLY_FOREIGN;
     *why = "it has no epoch";
     if (!is_string(state->element[EPOCH]) || state->element[EPOCH]->len == 0)

@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/failpoint.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "common/random.h"
 #include "handover/speed_view.h"
@@ -177,9 +178,15 @@ int speed_store_claim(struct speed_store *store, int partition,
     if (!answer)
         return -1;
     int failed = 0;
-    if (!answer_is(answer, "OK") || answer_elements(answer) != 4) {
+    if (!answer_is(answer, "OK") || answer_elements(answer) < 4) {
         failed = claim_refused(store, partition, answer, err);
     } else {
+        if (answer_elements(answer) > 4)
+            log_warn(
+                "speed",
+                "redis %s: came back with a torn append-only file that it has repaired wrongly: "
+                "emptied, it is filled again from the log",
+                redis_link_name(server->link));
         snprintf(server->epoch, sizeof server->epoch, "%s", answer_text(answer, 1).at);
         *offset = answer_number(answer, 2);
         *segment = answer_number(answer, 3);
