@@ -1,5 +1,6 @@
 #include "batch-layer/archive_log.h"
 
+#include <inttypes.h>
 #include <librdkafka/rdkafka.h>
 #include <stdlib.h>
 
@@ -23,12 +24,11 @@ static rd_kafka_conf_t *consumer_conf(const char *kafka)
 {
     static const char *const settled[][2] = {
         {"group.id", "tandem-archive"}, /* never joined: partitions are assigned by hand */
-        {"enable.auto.commit", "false"},  {"enable.auto.offset.store", "false"},
-        {"auto.offset.reset", "error"},   {"fetch.wait.max.ms", "20"},
-        {"fetch.min.bytes", "262144"},
-        {"fetch.error.backoff.ms", "20"}, {"fetch.message.max.bytes", "1048576"},
-        {"fetch.max.bytes", "4194304"},   {"queued.max.messages.kbytes", "8192"},
-        {"queued.min.messages", "50000"},
+        {"enable.auto.commit", "false"},        {"enable.auto.offset.store", "false"},
+        {"auto.offset.reset", "error"},         {"fetch.wait.max.ms", "20"},
+        {"fetch.min.bytes", "262144"},          {"fetch.error.backoff.ms", "20"},
+        {"fetch.message.max.bytes", "1048576"}, {"fetch.max.bytes", "4194304"},
+        {"queued.max.messages.kbytes", "8192"}, {"queued.min.messages", "50000"},
     };
     rd_kafka_conf_t *conf = event_log_conf(kafka, "tandem-archive");
     for (size_t i = 0; i < sizeof settled / sizeof *settled; i++)
@@ -93,19 +93,33 @@ int archive_log_start(struct archive_log *log, const int64_t *offset, struct err
 
 /* ---- records ---- */
 
+/* Nobody but a person can say that those events are lost: so it stops, and names the statement that says it. */
+static int records_are_gone(const struct archive_log *log, const rd_kafka_message_t *message,
+                            struct err *err)
+{
+    int64_t begin, end;
+    rd_kafka_resp_err_t why = rd_kafka_query_watermark_offsets(
+        log->kafka, log->topic, message->partition, &begin, &end, CHECK_MS);
+    if (why)
+        return err_set(err, ERR_RETRY, "kafka: beginning of %s[%d]: %s", log->topic,
+                       message->partition, rd_kafka_err2str(why));
+    return err_set(
+        err, ERR_FATAL,
+        "%s[%d]: Kafka does not have the next offset that the master dataset needs, only %" PRId64
+        " to %" PRId64 ": its retention is shorter than the outage was, or the topic was "
+        "made anew. Nothing was skipped. To accept the loss, as docs/operations.md says "
+        "(Records that are gone): "
+        "`UPDATE archive_offset SET \"offset\" = %" PRId64 " WHERE partition = %d`",
+        log->topic, message->partition, begin, end, begin, message->partition);
+}
+
 /* What librdkafka cannot mend by itself. It mends connections. */
 static int message_error(const struct archive_log *log, const rd_kafka_message_t *message,
                          struct err *err)
 {
     switch (message->err) {
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
-    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-        return err_set(err, ERR_FATAL,
-                       "%s[%d]: Kafka does not have the next offset that the master dataset needs "
-                       "(%s): its retention is shorter than the outage was, or the topic was made "
-                       "anew. Nothing was skipped. If those events are lost, set up a new "
-                       "deployment, or accept the loss by moving that row of table archive_offset",
-                       log->topic, message->partition, rd_kafka_message_errstr(message));
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE: return records_are_gone(log, message, err);
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:

@@ -27,6 +27,10 @@ static int field_take(const char *name, const char *value, int partitions,
         snprintf(state->epoch, sizeof state->epoch, "%s", value);
     else if (strcmp(name, "layout") == 0)
         snprintf(state->layout, sizeof state->layout, "%s", value);
+    else if (strcmp(name, "begun") == 0)
+        snprintf(state->begun, sizeof state->begun, "%s", value);
+    else if (strcmp(name, "done") == 0)
+        snprintf(state->done, sizeof state->done, "%s", value);
     else if (strcmp(name, "retired") == 0)
         number = &state->retired;
     else if ((p = field_partition(name, 'o', partitions)) >= 0)
@@ -82,5 +86,10 @@ int speed_state_check(redisContext *redis, const struct speed_state *state, cons
             "redis %s:%d: was server %s of TANDEM_REDIS and now is %s: restore the list, or "
             "stop the speed layer and flush all of its servers",
             redis->tcp.host, redis->tcp.port, state->layout, layout);
+    if (strcmp(state->begun, state->done) != 0)
+        return err_set(err, ERR_RETRY,
+                       "redis %s:%d: its append-only file was torn: start `tandem-speed`, which "
+                       "empties and fills it",
+                       redis->tcp.host, redis->tcp.port);
     return 0;
 }

@@ -11,6 +11,8 @@
 struct speed_state {
     bool there; /* false: an empty server; the rest is then not set */
     char deployment[64], epoch[64], layout[32];
+    char begun[24],
+        done[24]; /* "": no apply yet; where they differ, the server is torn (speed_keys.h) */
     int64_t retired;
     int64_t offset[PARTITIONS_MAX]; /* -1: this server does not know the partition */
     int64_t segment[PARTITIONS_MAX];
@@ -21,7 +23,10 @@ int speed_state_take(const redisReply *reply, int partitions, struct speed_state
 int speed_state_read(redisContext *redis, int partitions, struct speed_state *state,
                      struct err *err);
 
-/* ERR_FATAL when the server is not empty and another deployment's, or another place in the list of servers. */
+/*
+ * ERR_FATAL when the server is not empty and another deployment's, or another place in the list of servers; ERR_RETRY while
+ * it is torn.
+ */
 int speed_state_check(redisContext *redis, const struct speed_state *state, const char *deployment,
                       int server, int servers, struct err *err);
 

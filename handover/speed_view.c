@@ -62,6 +62,13 @@ static bool error_may_pass(const char *text)
     return strstr(text, "unction not found") != NULL;
 }
 
+static const char *error_hint(const char *text)
+{
+    return strncmp(text, "OOM ", 4) == 0
+               ? " Raise it, or `tandem-batch run`: that frees what the batch view then has"
+               : "";
+}
+
 void speed_view_describe(redisContext *redis, redisReply *reply, const char *operation,
                          struct err *err)
 {
@@ -72,8 +79,8 @@ void speed_view_describe(redisContext *redis, redisReply *reply, const char *ope
                  : reply    ? "unexpected reply"
                             : "no reply");
     else
-        err_fill(err, error_may_pass(reply->str) ? ERR_RETRY : ERR_FATAL, "redis %s:%d: %s: %s",
-                 host, redis->tcp.port, operation, reply->str);
+        err_fill(err, error_may_pass(reply->str) ? ERR_RETRY : ERR_FATAL, "redis %s:%d: %s: %s%s",
+                 host, redis->tcp.port, operation, reply->str, error_hint(reply->str));
 }
 
 /* The value behind `name:` in INFO's text, up to the end of its line; n = 0: it is not there. */
@@ -112,8 +119,29 @@ static int server_check(redisContext *redis, struct err *err)
     return failed;
 }
 
+/* FUNCTION LIST .. WITHCODE -> for each library: names and values in turn. */
+static bool library_is_in(const redisReply *list)
+{
+    const redisReply *found =
+        list && list->type == REDIS_REPLY_ARRAY && list->elements == 1 ? list->element[0] : NULL;
+    for (size_t i = 0; found && i + 1 < found->elements; i += 2) {
+        const redisReply *name = found->element[i], *value = found->element[i + 1];
+        if (name->type == REDIS_REPLY_STRING && value->type == REDIS_REPLY_STRING &&
+            strcmp(name->str, "library_code") == 0)
+            return text_equal((struct text){value->str, value->len},
+                              (struct text){library, sizeof library});
+    }
+    return false;
+}
+
+/* Loaded only where it is not: a server that has no memory left, or no disk, refuses to load what it has. */
 static int library_load(redisContext *redis, struct err *err)
 {
+    redisReply *list = redisCommand(redis, "FUNCTION LIST LIBRARYNAME tandem WITHCODE");
+    bool there = library_is_in(list);
+    freeReplyObject(list);
+    if (there)
+        return 0;
     redisReply *reply = redisCommand(redis, "FUNCTION LOAD REPLACE %b", library, sizeof library);
     int failed = 0;
     if (!reply || reply->type == REDIS_REPLY_ERROR)

@@ -2,10 +2,16 @@
 
 -- The speed view's functions (design.md, section 5; keys: handover/speed_keys.h). Each is atomic: nothing runs beside it.
 -- All take KEYS = {'tandem'} and answer an array whose first element is a status word. Offsets, segments and
--- generations travel as decimal text and are stored as they came, so no number is ever printed by Lua.
+-- generations travel as decimal text and are stored as they came, so Lua prints no large number.
 --
 -- A Lua error does not take back what was written before it. So everything is checked before the first write, and the
 -- partitions' offsets are written last.
+--
+-- Redis writes a function's changes to its append-only file as MULTI .. EXEC. One that a crash has cut is not applied when
+-- the file is loaded (aof-load-truncated), but Redis 7.0 leaves its beginning in the file, where the transactions of the next
+-- life follow it: the next load applies that beginning, too, and counters count twice. So each apply first adds 1 to
+-- `begun`, and at its end sets `done` to what `begun` was then. What was cut and comes back has added to `begun` once more
+-- than the last `done` knows of, for ever: then the two differ, nobody answers from this server, and the next claim empties it.
 
 local STATE = 'tandem'
 
@@ -29,8 +35,36 @@ local function own(deployment, epoch_candidate, n)
     return state[2], state[3]
 end
 
+-- Something that was never applied has come back from the append-only file: counters may be wrong.
+local function torn()
+    local applies = redis.call('HMGET', STATE, 'begun', 'done')
+    return applies[1] ~= applies[2]
+end
+
+-- All that is ours goes, but `begun`: what was cut and comes back may make keys that are not there now, so it must be found
+-- out once more. Takes seconds where there are millions of rows; then it is as good as a server that lost everything.
+local function empty()
+    local cursor = '0'
+    repeat
+        local found = redis.call('SCAN', cursor, 'MATCH', STATE .. ':*', 'COUNT', AT_ONCE)
+        cursor = found[1]
+        if #found[2] > 0 then
+            redis.call('UNLINK', unpack(found[2]))
+        end
+    until cursor == '0'
+    local begun = redis.call('HGET', STATE, 'begun')
+    for _, field in ipairs(redis.call('HKEYS', STATE)) do
+        if field ~= 'begun' then
+            redis.call('HDEL', STATE, field)
+        end
+    end
+    if begun then
+        redis.call('HSET', STATE, 'done', begun)
+    end
+end
+
 -- deployment, epoch_candidate, p, token, N, boundary, layout
---   -> OK epoch offset segment | DROPPED retired | FOREIGN deployment | LAYOUT stored
+--   -> OK epoch offset segment [EMPTIED: it was torn] | DROPPED retired | FOREIGN deployment | LAYOUT stored
 --
 -- Behind the boundary, and where the partition is not known, the events below the boundary are in batch view N and
 -- nowhere here: start there. Then no reader may add an older batch view to what is here, for this partition has no
@@ -40,6 +74,12 @@ local function claim(_, a)
     local epoch, retired = own(deployment, candidate, n)
     if not epoch then
         return { 'FOREIGN', retired }
+    end
+    local emptied
+    if torn() then
+        empty()
+        emptied = 'EMPTIED'
+        epoch, retired = own(deployment, candidate, n)
     end
     local known = redis.call('HMGET', STATE, 'o' .. p, 's' .. p, 'layout')
     local offset, segment = known[1], known[2]
@@ -58,7 +98,7 @@ local function claim(_, a)
         return redis.error_reply('ERR partition ' .. p .. ' is at retired segment ' .. segment .. ' behind its boundary')
     end
     redis.call('HSET', STATE, 'layout', layout, 'retired', retired, 't' .. p, token, 's' .. p, segment, 'o' .. p, offset)
-    return { 'OK', epoch, offset, segment }
+    return { 'OK', epoch, offset, segment, emptied }
 end
 
 -- Is the caller the owner of p, and may it work at `segment`? nil, or the answer to give. Then also the offset.
@@ -147,6 +187,7 @@ local function apply(_, a)
         end
     end
     local answer = { 'OK' }
+    local begun = string.format('%.0f', redis.call('HINCRBY', STATE, 'begun', 1))
     local done, why = pcall(function()
         append_rows(a, first_row, first_user, segment, long_row, answer)
         for _, part in ipairs(parts) do
@@ -160,6 +201,7 @@ local function apply(_, a)
     for _, part in ipairs(parts) do
         redis.call('HSET', STATE, 's' .. part[1], segment, 'o' .. part[1], part[4])
     end
+    redis.call('HSET', STATE, 'done', begun)
     return answer
 end
 
@@ -254,5 +296,6 @@ redis.register_function('tandem_apply', apply)
 redis.register_function('tandem_states', states)
 redis.register_function('tandem_row', row)
 redis.register_function('tandem_swap', swap)
-redis.register_function('tandem_drop', drop)
-redis.register_function('tandem_free', free)
+-- These two free memory, so a server that has none left must do them, too.
+redis.register_function{ function_name = 'tandem_drop', callback = drop, flags = { 'allow-oom' } }
+redis.register_function{ function_name = 'tandem_free', callback = free, flags = { 'allow-oom' } }

@@ -191,11 +191,11 @@ static void argv_put(struct speed_reader *reader, size_t *argc, struct text word
     reader->argv_bytes[(*argc)++] = word.n;
 }
 
-/* HMGET tandem deployment epoch retired layout, then o<p> s<p> of each partition of this server. */
+/* HMGET tandem deployment epoch retired layout begun done, then o<p> s<p> of each partition of this server. */
 static void send_state(struct speed_reader *reader)
 {
-    static const char *const fields[] = {"HMGET", SPEED_STATE_KEY, "deployment",
-                                         "epoch", "retired",       "layout"};
+    static const char *const fields[] = {"HMGET",   SPEED_STATE_KEY, "deployment", "epoch",
+                                         "retired", "layout",        "begun",      "done"};
     char names[2 * PARTITIONS_MAX][16];
     size_t argc = 0;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)

@@ -4,7 +4,7 @@
 
 #include "handover/speed_keys.h"
 
-enum { DEPLOYMENT, EPOCH, RETIRED, LAYOUT, FIRST_PARTITION };
+enum { DEPLOYMENT, EPOCH, RETIRED, LAYOUT, BEGUN, DONE, FIRST_PARTITION };
 
 /* One is live, two during a run; so many more would mean a forged barrier, and each costs commands in every read. */
 enum { SEGMENTS_MAX = 1000 };
@@ -66,6 +66,11 @@ static enum reply_verdict epoch_take(struct take *take, const char *epoch)
     return dropped ? REPLY_REPEAT : REPLY_OK;
 }
 
+static bool equal_or_both_absent(const redisReply *a, const redisReply *b)
+{
+    return is_string(a) && is_string(b) ? strcmp(a->str, b->str) == 0 : a->type == b->type;
+}
+
 static enum reply_verdict owner_take(struct take *take, const redisReply *state, const char **why)
 {
     const redisReply *deployment = state->element[DEPLOYMENT], *layout = state->element[LAYOUT],
@@ -81,6 +86,9 @@ static enum reply_verdict owner_take(struct take *take, const redisReply *state,
         return REPLY_FOREIGN;
     *why = "its place in TANDEM_REDIS is another one than the speed layer's";
     if (is_string(layout) && !text_equal(text_of_reply(layout), text_of(expected)))
+        return REPLY_FOREIGN;
+    *why = "its append-only file was torn: the speed layer empties and fills it";
+    if (!equal_or_both_absent(state->element[BEGUN], state->element[DONE]))
         return REPLY_FOREIGN;
     *why = "it has no epoch";
     if (!is_string(epoch) || epoch->len == 0 || strlen(epoch->str) != epoch->len ||

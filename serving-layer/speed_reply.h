@@ -23,13 +23,13 @@ enum reply_verdict {
     REPLY_OK,      /* rows, users and as_of of this server are of one moment */
     REPLY_REPEAT,  /* something moved: what is kept is right again, ask again */
     REPLY_DROPPED, /* segments of batch view N are retired */
-    REPLY_FOREIGN, /* another deployment's server, or another place in the list of servers */
-    REPLY_BROKEN,  /* an error, or not what was asked for */
+    REPLY_FOREIGN, /* another deployment's, another place in the list of servers, or torn: no answer is in it */
+    REPLY_BROKEN, /* an error, or not what was asked for */
 };
 
 /*
  * `reply`: to the EXEC of
- *   HMGET tandem deployment epoch retired layout (o<p> s<p>).. | for each segment N .. top: HMGET tandem:gen:<segment> rows..,
+ *   HMGET tandem deployment epoch retired layout begun done (o<p> s<p>).. | for each segment N .. top: HMGET tandem:gen:<segment> rows..,
  *   GETRANGE of each row | for each user of this server, for each segment top .. N: HGET tandem:user:<segment>:<p> user
  * `why` is set with FOREIGN and BROKEN, and lives as long as the reply.
  */

@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/failpoint.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "common/random.h"
 #include "handover/speed_view.h"
@@ -184,6 +185,11 @@ int speed_store_claim(struct speed_store *store, int partition,
         failed = claim_refused(store, partition, answer, err);
     else
         snprintf(server->epoch, sizeof server->epoch, "%s", epoch.at);
+    if (!failed && answer_elements(answer) > 4)
+        log_warn("speed",
+                 "redis %s: came back with a torn append-only file that it has repaired wrongly: "
+                 "emptied, it is filled again from the log",
+                 redis_link_name(server->link));
     redis_answer_free(answer);
     return failed;
 }

@@ -7,6 +7,10 @@ Written from design.md alone, slow and obvious, without a line in common with th
         asks POST /v1/views/read for all groups, in random order, and compares each answer with what the events below that
         answer's own as_of make. Events may arrive and batch runs may go on meanwhile. Exit 1 if a counter differs.
 
+    recompute.py verify FILE --dump-command "build/bin/tandem-feed dump"
+        holds answers of POST /v1/views/read that were kept, one a line, against what the events below their own as_of make.
+        Exit 1 if a counter differs, or if a line is no answer.
+
     recompute.py print [FILE]
         prints view, group, member, value of a dump: lines of  partition TAB offset TAB barrier TAB base64 of the value.
 """
@@ -265,6 +269,25 @@ def check(options):
     return 1 if differing else 0
 
 
+def verify(options):
+    recomputation, differing = Recomputation(), 0
+    with open(options.file) as lines:
+        answers = [json.loads(line) for line in lines]
+    for answer in sorted(answers, key=lambda answer: (sum(answer["as_of"]), answer["as_of"])):
+        dump_up_to(recomputation, options.dump_command, answer["as_of"])
+        recomputation.advance(answer["as_of"])
+        for row in answer["groups"]:
+            told = {c["member"]: c["value"] for c in row["counters"]}
+            right = recomputation.groups.get((row["view"], row["group"]), {})
+            if told != right:
+                differing += 1
+                print(f"differs: {row['view']} {row['group']} as of {answer['as_of']}, batch {answer['batch']}: "
+                      f"{sorted(told.items() ^ right.items())[:10]}")
+    degraded = sum(answer["degraded"] for answer in answers)
+    print(f"{len(answers)} answers, {degraded} of them degraded, {differing} groups differ")
+    return 1 if differing else 0
+
+
 def print_all(options):
     recomputation = Recomputation()
     with open(options.file) if options.file != "-" else sys.stdin as lines:
@@ -287,6 +310,10 @@ def main():
     checks.add_argument("--chunk", type=int, default=1000, help="groups a request, up to 1000")
     checks.add_argument("--seed", type=int, default=None, help="of the order of groups")
     checks.set_defaults(run=check)
+    verifies = commands.add_parser("verify")
+    verifies.add_argument("file")
+    verifies.add_argument("--dump-command", required=True, help="prints the topic; takes --from and --until o0,o1,...")
+    verifies.set_defaults(run=verify)
     prints = commands.add_parser("print")
     prints.add_argument("file", nargs="?", default="-")
     prints.set_defaults(run=print_all)

@@ -21,7 +21,7 @@ enum { PARTITIONS = 2, ROWS = 2, USERS = 2, N = 1 };
 /* How a good server greets: INFO, then FUNCTION LOAD. */
 static const char greeting[] =
     "$53\r\nredis_version:7.0.15\r\nmaxmemory_policy:noeviction\r\n\r\n\r\n"
-    "$6\r\ntandem\r\n";
+    "*0\r\n$6\r\ntandem\r\n"; /* INFO, FUNCTION LIST, FUNCTION LOAD */
 
 static struct speed_servers one_server(void)
 {

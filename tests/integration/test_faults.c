@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "tests/integration/deployment.h"
+#include "tests/integration/faults.h"
 
 static int up(void **state)
 {
@@ -17,19 +18,6 @@ static int up(void **state)
     must_exit(0, "$BIN/tandem-batch run");
     feed(3000, 2, NULL);
     return 0;
-}
-
-static void feed_in_background(int events, int rate, int seed)
-{
-    must_exit(0,
-              "$BIN/tandem-feed generate --events %d --rate %d --seed %d --users 200 --items 100 "
-              ">$TANDEM_LOCAL/background.log 2>&1 & echo $! >$TANDEM_LOCAL/background.pid",
-              events, rate, seed);
-}
-
-static void feed_has_ended(void)
-{
-    wait_until(120, "! kill -0 $(cat $TANDEM_LOCAL/background.pid) 2>$TANDEM_LOCAL/kill.err");
 }
 
 static void two_redis_servers_share_the_partitions(void **state)

@@ -187,6 +187,39 @@ static void a_swap_keeps_what_was_appended_since_and_only_one_of_two_wins(void *
     assert_string_equal(redis_says("GET tandem:row:0:users:all"), "Xd");
 }
 
+/* As Redis applies it when it loads a file in which the cut beginning of an apply is followed by other transactions. */
+static void a_cut_apply_that_came_back_empties_the_server_at_the_next_claim(void **state)
+{
+    (void)state;
+    begin();
+    redis_says("FCALL tandem_apply 1 tandem 0 4096 1 0 t0 0 5 0 users:all abc");
+    assert_string_equal(redis_says("FCALL tandem_claim 1 tandem D F 0 t2 0 0 0/1"), "OK E 5 0");
+    redis_says("HINCRBY tandem begun 1");
+    redis_says("APPEND tandem:row:0:users:all x");
+    assert_string_equal(redis_says("FCALL tandem_claim 1 tandem D F 0 t3 0 0 0/1"),
+                        "OK F 0 0 EMPTIED");
+    assert_string_equal(redis_says("EXISTS tandem:row:0:users:all"), "0");
+    assert_string_equal(redis_says("FCALL tandem_claim 1 tandem D G 1 t1 0 0 0/1"), "OK F 0 0");
+    redis_says("FCALL tandem_apply 1 tandem 0 4096 1 0 t3 0 5 0 users:all abc");
+    redis_says("HINCRBY tandem begun 1"); /* emptying must not hide another one */
+    assert_string_equal(redis_says("FCALL tandem_claim 1 tandem D G 0 t4 0 0 0/1"),
+                        "OK G 0 0 EMPTIED");
+}
+
+static void a_server_without_memory_can_still_be_freed(void **state)
+{
+    (void)state;
+    begin();
+    redis_says("FCALL tandem_apply 1 tandem 0 4096 1 0 t0 0 5 0 users:all abc");
+    redis_says("CONFIG SET maxmemory 1");
+    assert_non_null(
+        strstr(redis_says("FCALL tandem_apply 1 tandem 0 4096 1 0 t0 5 6 0 users:all d"), "OOM"));
+    assert_string_equal(redis_says("FCALL tandem_drop 1 tandem D E 1"), "OK E");
+    assert_string_equal(redis_says("FCALL tandem_free 1 tandem E 1 tandem:row:0:users:all"), "OK");
+    redis_says("CONFIG SET maxmemory 0");
+    assert_string_equal(redis_says("EXISTS tandem:row:0:users:all"), "0");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +229,8 @@ int main(void)
         cmocka_unit_test(a_malformed_apply_writes_nothing),
         cmocka_unit_test(a_write_that_fails_half_way_makes_the_server_nobodys),
         cmocka_unit_test(a_swap_keeps_what_was_appended_since_and_only_one_of_two_wins),
+        cmocka_unit_test(a_cut_apply_that_came_back_empties_the_server_at_the_next_claim),
+        cmocka_unit_test(a_server_without_memory_can_still_be_freed),
     };
     return cmocka_run_group_tests(tests, up, down);
 }
