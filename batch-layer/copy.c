@@ -199,6 +199,9 @@ void copy_out_end(struct copy_out *out)
     if (cancel)
         PQcancel(cancel, why, sizeof why);
     PQfreeCancel(cancel);
+    while (PQgetCopyData(out->db, &out->row, 0) >
+           0) /* before the last, PQgetResult would answer "COPY OUT" for ever */
+        PQfreemem(out->row);
     take_results(out->db, &unused);
     out->db = NULL;
 }

@@ -6,8 +6,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -46,15 +46,16 @@ static void an_append_only_file_cut_at_a_random_byte_is_made_good_from_the_log(v
 {
     (void)state;
     reader_begins();
-    feed_in_background(4000, 800, 20);
+    feed_in_background(2500, 800, 20);
     must_exit(0, "sleep 1");
-    srand(SEED);
-    for (int cut = 0; cut < 4; cut++) {
-        int keep = rand() % 1000001;
+    uint32_t seed = SEED;
+    for (int cut = 0; cut < 3; cut++) {
+        seed = seed * 1664525 + 1013904223; /* Numerical Recipes */
+        unsigned keep = (seed >> 8) % 1000001;
         kill_server("redis-0");
         must_exit(0,
                   "file=$(ls $TANDEM_LOCAL/data/redis-0/appendonlydir/*.incr.aof | tail -1); "
-                  "to=$(($(wc -c <$file) * %d / 1000000)); "
+                  "to=$(($(wc -c <$file) * %u / 1000000)); "
                   "echo \"seed %d: $file cut to $to bytes\" >>$TANDEM_LOCAL/up.log; "
                   "truncate -s $to $file",
                   keep, SEED);
@@ -84,8 +85,8 @@ static void half_of_an_apply_that_comes_back_is_not_counted_twice(void **state)
 {
     (void)state;
     static const char *const where[] = {"(begin + end) // 2", "end + 5"};
+    reader_begins();
     for (int i = 0; i < 2; i++) {
-        reader_begins();
         feed(500, 30 + i, NULL);
         wait_caught_up();
         kill_server("redis-0");
@@ -98,8 +99,9 @@ static void half_of_an_apply_that_comes_back_is_not_counted_twice(void **state)
         kill_server("redis-0");
         start_server("redis-0");
         log_says("speed-1", 20, "redis .* torn append-only file .* emptied");
-        all_is_well();
+        must_be_exact(); /* emptying for the second one would hide a wrong counter */
     }
+    all_is_well();
 }
 
 static void keep_a_copy(void)
@@ -120,15 +122,13 @@ static void an_older_copy_of_its_data_is_brought_up_to_date(void **state)
 {
     (void)state;
     reader_begins();
-    feed_in_background(4000, 800, 21);
+    feed_in_background(2500, 800, 21);
     must_exit(0, "sleep 1");
     keep_a_copy();
     must_exit(0, "sleep 1");
     bring_back_the_copy(); /* of this segment */
     must_exit(0, "sleep 0.5; $BIN/tandem-batch run");
     bring_back_the_copy(); /* of a segment that has been retired since */
-    must_exit(0, "sleep 0.5; $BIN/tandem-batch run");
-    bring_back_the_copy();
     all_is_well();
 }
 
@@ -138,7 +138,7 @@ static void an_older_rdb_file_is_brought_up_to_date(void **state)
     (void)state;
     reader_begins();
     redis_must("save");
-    feed_in_background(3000, 800, 22);
+    feed_in_background(1500, 800, 22);
     must_exit(0, "sleep 1; $BIN/tandem-batch run");
     kill_server("redis-0");
     /* what Redis makes of an RDB: its file becomes the base of a new append-only file */
@@ -159,7 +159,7 @@ static void a_promoted_replica_that_lost_writes_is_brought_up_to_date(void **sta
 {
     (void)state;
     reader_begins();
-    feed_in_background(4000, 800, 23);
+    feed_in_background(2500, 800, 23);
     must_exit(
         0,
         "mkdir $TANDEM_LOCAL/replica; master=${TANDEM_REDIS%%%%,*}; cd $TANDEM_LOCAL/replica && "
@@ -171,7 +171,7 @@ static void a_promoted_replica_that_lost_writes_is_brought_up_to_date(void **sta
         "redis-cli -s $TANDEM_LOCAL/replica/s info replication 2>>$TANDEM_LOCAL/up.log | grep -q "
         "master_link_status:up && redis-cli -s $TANDEM_LOCAL/replica/s info persistence | grep -q "
         "aof_rewrite_in_progress:0");
-    must_exit(0, "sleep 1; redis-cli -s $TANDEM_LOCAL/replica/s shutdown; sleep 1");
+    must_exit(0, "sleep 0.5; redis-cli -s $TANDEM_LOCAL/replica/s shutdown; sleep 1");
     kill_server("redis-0");
     must_exit(0, "rm -rf $TANDEM_LOCAL/data/redis-0; "
                  "mv $TANDEM_LOCAL/replica $TANDEM_LOCAL/data/redis-0");
@@ -224,7 +224,7 @@ static void a_redis_whose_disk_is_full_is_waited_for(void **state)
     reader_begins();
     log_mark("speed-1");
     disk_fill();
-    feed_in_background(3000, 1000, 27);
+    feed_in_background(1500, 1000, 27);
     log_says("speed-1", 20, "waits and tries again: .*No space left on device");
     feed_has_ended();
     must_be_live();
@@ -232,14 +232,14 @@ static void a_redis_whose_disk_is_full_is_waited_for(void **state)
     disk_clear();
     start_server("redis-0");
     log_says("speed-1", 20, "goes on");
-    feed_in_background(3000, 1000, 28);
+    feed_in_background(2500, 1000, 28);
     disk_fill();
     must_exit(0, "sleep 2");
     disk_clear();
     all_is_well();
     disk_end();
     start_server("redis-0");
-    must_be_exact();
+    wait_caught_up();
 }
 
 static int down(void **state)
