@@ -123,6 +123,12 @@ class Deployment:
                 raise RuntimeError(f"{name}: a process of its lives on 30 s after its parent")
             time.sleep(0.02)
 
+    def tear_redis_log(self, name, n_bytes):
+        """As after a power cut: the newest file of the log loses its end."""
+        folder = os.path.join(self.folder, "data", name, "appendonlydir")
+        newest = max((os.path.join(folder, file) for file in os.listdir(folder) if file.endswith(".incr.aof")), key=os.path.getmtime)
+        os.truncate(newest, max(0, os.path.getsize(newest) - n_bytes))
+
     # ---- programs ----
 
     def program(self, name, program, *arguments):

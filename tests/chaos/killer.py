@@ -8,9 +8,10 @@ import signal
 import threading
 import time
 
-DECK = (["speed"] * 7 + ["archive"] * 4 + ["run"] * 5 + ["serve"] * 3 + ["feed"] * 3 + ["redis"] * 3 + ["postgres"] * 2 +
-        ["kafka"] + ["zombie"] * 2)
-SERVERS = {"kafka": "kafka", "postgres": "postgres", "redis": "redis-0"}
+DECK = (["speed"] * 6 + ["archive"] * 4 + ["run"] * 5 + ["serve"] * 3 + ["feed"] * 2 + ["redis", "redis torn", "redis wiped"] +
+        ["postgres"] * 3 + ["kafka"] * 2 + ["zombie"] * 2)
+SERVERS = {"kafka": "kafka", "postgres": "postgres", "redis": "redis-0", "redis torn": "redis-0", "redis wiped": "redis-0"}
+TORN_BYTES = 300000  # at most, of the end of Redis' log: seconds of writes, and most likely the midst of a command
 SESSION_S = 6  # session.timeout.ms of speed-layer/consumer.c: after it the group gives a halted member's partitions away
 BACK_S = 90    # what is started again must be there by then
 PAUSE_S = 5    # between kills, at most
@@ -54,8 +55,14 @@ class Killer:
     def strike_server(self, kind, name, pause):
         fault = self.journal.fault(kind)
 
+        torn_bytes = self.chance.randrange(1, TORN_BYTES)
+
         def mend():
             self.deployment.kill_server(name)
+            if kind == "redis torn":
+                self.deployment.tear_redis_log(name, torn_bytes)
+            if kind == "redis wiped":
+                self.deployment.stack("wipe", name)
             time.sleep(pause)
             self.deployment.stack("start", name)
         self.mend_later(name, fault, mend)

@@ -62,7 +62,7 @@ class Reader(threading.Thread):
     # ---- one request ----
 
     def redis_kills(self):
-        return self.journal.kills()["redis"]
+        return sum(n for kind, n in self.journal.kills().items() if kind.startswith("redis"))
 
     def close(self):
         if self.connection:
