@@ -123,6 +123,13 @@ test-integration: $$(call test_programs,integration) $(addprefix $(bin)/,$(progr
 	@TANDEM_BIN=$(bin) tests/run-programs $(filter $(out)/tests/%,$^)
 test-programs: $(foreach kind,unit laws integration,$$(call test_programs,$(kind)))
 
+# A whole Tandem under load, KILLS kills at random from SEED, and a verdict. It starts and removes servers of its own.
+.PHONY: chaos
+KILLS ?= 30
+chaos: setup-dev
+	@$(MAKE) --no-print-directory all
+	@TANDEM_BIN=$(bin) tests/chaos/run --kills $(KILLS) $(if $(SEED),--seed $(SEED)) $(CHAOS)
+
 # Views that are wrong in one place each: do the laws and the examples notice?
 .PHONY: mutants
 mutants:
@@ -171,6 +178,7 @@ help:
 	@echo "make up | down | status the private deployment (folder .local)"
 	@echo "make test               set-up, lint, all tests   [SANITIZE=1] [CC=clang]"
 	@echo "make test-unit | test-laws | test-integration | lint | pure"
+	@echo "make chaos KILLS=n      kills at random under load, then a verdict: exact?   [SEED=n]"
 	@echo "make mutants            do the laws notice a wrong view? (a minute)"
 	@echo "make fuzz               the decoder against a slow one, for FUZZ_SECONDS (60)"
 	@echo "make bench              figures with their limits"

@@ -72,6 +72,13 @@ def children_of(pid):
         return []
 
 
+def send_signal(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass  # a child of Postgres that has just ended
+
+
 def is_gone(pid):
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
@@ -111,12 +118,24 @@ class Deployment:
         subprocess.run([os.path.join(self.bin, "tandem-batch"), "setup"], env=self.environment, check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
 
-    def kill_server(self, name):
-        """kill -9 of the server's process alone: its children, if any, must notice by themselves."""
+    def family(self, name):
+        """The server's process, then its children."""
         with open(os.path.join(self.folder, "run", name + ".pid"), encoding="ascii") as file:
             pid = int(file.read())
-        family = [pid] + children_of(pid)
-        os.kill(pid, signal.SIGKILL)
+        return [pid] + children_of(pid)
+
+    def halt_server(self, name, seconds):
+        family = self.family(name)
+        for pid in family:
+            send_signal(pid, signal.SIGSTOP)
+        time.sleep(seconds)
+        for pid in reversed(family):
+            send_signal(pid, signal.SIGCONT)
+
+    def kill_server(self, name):
+        """kill -9 of the server's process alone: its children, if any, must notice by themselves."""
+        family = self.family(name)
+        os.kill(family[0], signal.SIGKILL)
         until = time.monotonic() + 30
         while not all(map(is_gone, family)):
             if time.monotonic() > until:

@@ -60,6 +60,15 @@ class Journal:
         with self.lock:
             return Counter(fault.kind for fault in self.faults)
 
+    def longest_recovery(self, silence):
+        """The longest stretch without something good after all that was down was up again, in seconds."""
+        longest = 0.0
+        for begin, end in silence.gaps:
+            faults = [fault for fault in self.faults if fault.overlaps(begin, end)]
+            if all(fault.end is not None and fault.end < end for fault in faults):
+                longest = max(longest, end - max([begin] + [fault.end for fault in faults]))
+        return longest
+
     def longest(self, silence):
         """By the kinds of fault that were under way (joined by +): the longest stretch, in seconds."""
         longest = defaultdict(float)

@@ -1,5 +1,6 @@
 """The killer: from the seed, at random times, kill -9 of whatever runs, and zombies. What it killed it starts again.
 
+A server that is halted (SIGSTOP, SIGCONT) is to its clients a network that was cut and heals.
 The kinds come from shuffled decks, so that thirty kills hold every kind, and the dear ones (a server takes seconds to come
 back) seldom. Faults overlap: while one is being mended the next may strike something else.
 """
@@ -8,13 +9,14 @@ import signal
 import threading
 import time
 
-DECK = (["speed"] * 6 + ["archive"] * 4 + ["run"] * 5 + ["serve"] * 3 + ["feed"] * 2 + ["redis", "redis torn", "redis wiped"] +
-        ["postgres"] * 3 + ["kafka"] * 2 + ["zombie"] * 2)
-SERVERS = {"kafka": "kafka", "postgres": "postgres", "redis": "redis-0", "redis torn": "redis-0", "redis wiped": "redis-0"}
+DECK = (["speed"] * 5 + ["archive"] * 4 + ["run"] * 4 + ["serve"] * 3 + ["feed"] * 2 + ["zombie"] * 2 +
+        ["redis", "redis torn", "redis wiped", "redis halted"] + ["postgres"] * 2 + ["postgres halted"] + ["kafka"] * 2 + ["kafka halted"])
+SERVERS = {"kafka": "kafka", "postgres": "postgres", "redis": "redis-0"}  # by the kind's first word
 TORN_BYTES = 300000  # at most, of the end of Redis' log: seconds of writes, and most likely the midst of a command
 SESSION_S = 6  # session.timeout.ms of speed-layer/consumer.c: after it the group gives a halted member's partitions away
 BACK_S = 90    # what is started again must be there by then
 PAUSE_S = 5    # between kills, at most
+HALT_S = 11    # SIGSTOP of a server, at most: longer than every client's patience
 
 
 class Killer:
@@ -27,7 +29,7 @@ class Killer:
 
     def programs_of(self, kind):
         """Names of what this kind of fault may strike."""
-        return {"speed": ["speed-1", "speed-2"], "zombie": ["speed-1", "speed-2"], "run": ["run"]}.get(kind) or [SERVERS.get(kind, kind)]
+        return {"speed": ["speed-1", "speed-2"], "zombie": ["speed-1", "speed-2"], "run": ["run"]}.get(kind) or [SERVERS.get(kind.split()[0], kind)]
 
     def free_victim(self, kind):
         """Waits until one of them is whole."""
@@ -66,6 +68,11 @@ class Killer:
             time.sleep(pause)
             self.deployment.stack("start", name)
         self.mend_later(name, fault, mend)
+
+    def strike_with_halt(self, kind, name):
+        """What was sent to it meanwhile is done when it wakes, also for clients that have long given up."""
+        fault, seconds = self.journal.fault(kind), 0.5 + HALT_S * self.chance.random() ** 2
+        self.mend_later(name, fault, self.deployment.halt_server, name, seconds)
 
     def strike_program(self, kind, name, pause):
         program = self.deployment.programs[name]
@@ -119,7 +126,9 @@ class Killer:
             self.strike_while_it_runs(kind, lambda: self.runs.current, 0.6 * self.chance.random() ** 2)
         elif kind == "feed":
             self.strike_while_it_runs(kind, lambda: self.deployment.programs["feed"], 0.5 * self.chance.random())
-        elif kind in SERVERS:
+        elif kind.endswith(" halted"):
+            self.strike_with_halt(kind, self.free_victim(kind))
+        elif kind.split()[0] in SERVERS:
             self.strike_server(kind, self.free_victim(kind), pause)
         elif kind == "zombie":
             self.strike_zombie(self.free_victim(kind), pause)

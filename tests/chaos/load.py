@@ -146,19 +146,19 @@ class Client(threading.Thread):
 
 class Feeder(threading.Thread):
     """tandem-feed, job after job, bad records and repeated ones among them. A killed job is begun again: the same ids."""
-    EVENTS, RATE = 1000, 120
+    EVENTS, RATES = 1500, [100, 300, 3000]
 
     def __init__(self, seed, deployment, journal):
         super().__init__(name="feeder", daemon=True)
         self.chance, self.seed, self.journal, self.stopping = random.Random(f"{seed} feed"), seed, journal, threading.Event()
         self.program = deployment.program("feed", "tandem-feed", "generate", "--to=kafka", f"--events={self.EVENTS}",
-                                          f"--rate={self.RATE}", "--users=300", "--items=30", "--bad-share=0.01",
+                                          "--users=300", "--items=30", "--bad-share=0.01",
                                           "--duplicate-share=0.03", f"--start={START_MS}")
 
     def run(self):
         job = 0
         while not self.stopping.is_set():
-            self.program.start([f"--seed={self.seed * 1000 + job}"])
+            self.program.start([f"--seed={self.seed * 1000 + job}", f"--rate={self.RATES[job % len(self.RATES)]}"])
             code = self.program.process.wait()
             self.journal.count(f"feeds ended with {code}")
             job += code == 0
