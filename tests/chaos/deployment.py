@@ -39,16 +39,16 @@ class Program:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def stop(self, seconds=30):
-        if not self.runs():
-            return
-        self.signal(signal.SIGCONT)
-        self.signal(signal.SIGTERM)
-        try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+    def wait_at_work(self, seconds):
+        """Until its first thread is on a processor, or `seconds` are over: what idles in a poll is hit in no interesting place."""
+        until = time.monotonic() + seconds
+        while state_of(self.process.pid) != "R" and time.monotonic() < until:
+            time.sleep(0.0005)
+
+    def said(self, word):
+        """How often, in all its lives."""
+        with open(os.path.join(self.deployment.logs, self.name + ".log"), encoding="utf-8", errors="replace") as log:
+            return log.read().count(word)
 
 
 def free_port_base():
@@ -79,12 +79,17 @@ def send_signal(pid, number):
         pass  # a child of Postgres that has just ended
 
 
-def is_gone(pid):
+def state_of(pid):
+    """R: on a processor, S: asleep, T: halted, Z: dead; X: gone."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0] in "ZX"
+            return file.read().rpartition(")")[2].split()[0]
     except OSError:
-        return True
+        return "X"
+
+
+def is_gone(pid):
+    return state_of(pid) in "ZX"
 
 
 class Deployment:

@@ -79,6 +79,7 @@ class Killer:
         if not program.runs():
             return self.ended_by_itself(program)
         fault = self.journal.fault(kind)
+        program.wait_at_work(1)
         program.kill()
 
         def mend():
@@ -95,6 +96,7 @@ class Killer:
         if not program.runs():
             return self.ended_by_itself(program)
         fault = self.journal.fault("zombie")
+        program.wait_at_work(1)
         program.signal(signal.SIGSTOP)
 
         def mend():
