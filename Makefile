@@ -130,7 +130,22 @@ test-unit test-laws: test-%: $$(call test_programs,$$*)
 	@tests/run-programs $^
 test-integration test-simulation: test-%: $$(call test_programs,$$*) $(addprefix $(bin)/,$(programs))
 	@TANDEM_BIN=$(bin) tests/run-programs $(filter $(out)/tests/%,$^)
+# Random schedules, many of them; does the simulation notice a broken hand-over?
+.PHONY: soak simulation-mutants
+SCHEDULES ?= 10000
+soak: $(out)/tests/simulation/test_simulation
+	SCHEDULES=$(SCHEDULES) $<
+simulation-mutants:
+	@tests/simulation/mutants
+
 test-programs: $(foreach kind,unit laws integration simulation,$$(call test_programs,$(kind)))
+
+# A whole Tandem under load, KILLS kills at random from SEED, and a verdict. It starts and removes servers of its own.
+.PHONY: chaos
+KILLS ?= 30
+chaos: setup-dev
+	@$(MAKE) --no-print-directory all
+	@TANDEM_BIN=$(bin) tests/chaos/run --kills $(KILLS) $(if $(SEED),--seed $(SEED)) $(CHAOS)
 
 # Views that are wrong in one place each: do the laws and the examples notice?
 .PHONY: mutants
@@ -186,6 +201,7 @@ help:
 	@echo "make up | down | status the private deployment (folder .local)"
 	@echo "make test               set-up, lint, all tests   [SANITIZE=1] [CC=clang]"
 	@echo "make test-unit | test-laws | test-integration | lint | pure"
+	@echo "make chaos KILLS=n      kills at random under load, then a verdict: exact?   [SEED=n]"
 	@echo "make mutants            do the laws notice a wrong view? (a minute)"
 	@echo "make fuzz [SECONDS=60] [TARGET=name]  libFuzzer over what is read from outside"
 	@echo "make bench              figures with their limits"

@@ -82,6 +82,10 @@ static int producer_connect(struct producer *producer, const struct producer_set
     return 0;
 }
 
+/*
+ * librdkafka wakes when its queue of reports begins to fill, not while it is filled. What came before it was told to wake
+ * (a refused connection) would keep it silent for ever: so the queue is emptied once afterwards.
+ */
 static int producer_wakes(struct producer *producer, struct event_base *base, struct err *err)
 {
     if (pipe2(producer->fds, O_NONBLOCK | O_CLOEXEC))
@@ -91,6 +95,7 @@ static int producer_wakes(struct producer *producer, struct event_base *base, st
     rd_kafka_queue_t *reports = rd_kafka_queue_get_main(producer->kafka);
     rd_kafka_queue_io_event_enable(reports, producer->fds[1], "1", 1);
     rd_kafka_queue_destroy(reports);
+    event_active(producer->wake, EV_READ, 0);
     return 0;
 }
 

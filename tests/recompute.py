@@ -175,6 +175,7 @@ class Recomputation:
         self.position = Counter()  # by partition: records of the log that are counted
         self.states = defaultdict(State)
         self.groups = defaultdict(Counter)  # (view, group) -> member -> value, no zeros
+        self.accepted = Counter()  # event_id -> how often it counted
 
     def read(self, lines):
         for line in lines:
@@ -207,6 +208,7 @@ class Recomputation:
                 user = (partition, event["user"])
                 before.setdefault(user, self.states[user].copy())
                 if self.states[user].take(event):
+                    self.accepted[event["id"]] += 1
                     self.add(contribution_of_event(event), 1)
         for user, state in before.items():
             self.add(state.contribution(), -1)
@@ -321,4 +323,5 @@ def main():
     sys.exit(options.run(options))
 
 
-main()
+if __name__ == "__main__":
+    main()

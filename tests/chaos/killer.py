@@ -1,0 +1,157 @@
+"""The killer: from the seed, at random times, kill -9 of whatever runs, and zombies. What it killed it starts again.
+
+A server that is halted (SIGSTOP, SIGCONT) is to its clients a network that was cut and heals.
+The kinds come from shuffled decks, so that thirty kills hold every kind, and the dear ones (a server takes seconds to come
+back) seldom. Faults overlap: while one is being mended the next may strike something else.
+"""
+import random
+import signal
+import threading
+import time
+
+DECK = (["speed"] * 5 + ["archive"] * 4 + ["run"] * 4 + ["serve"] * 3 + ["feed"] * 2 + ["zombie"] * 2 +
+        ["redis", "redis torn", "redis wiped", "redis halted"] + ["postgres"] * 2 + ["postgres halted"] + ["kafka"] * 2 + ["kafka halted"])
+SERVERS = {"kafka": "kafka", "postgres": "postgres", "redis": "redis-0"}  # by the kind's first word
+TORN_BYTES = 300000  # at most, of the end of Redis' log: seconds of writes, and most likely the midst of a command
+SESSION_S = 6  # session.timeout.ms of speed-layer/consumer.c: after it the group gives a halted member's partitions away
+BACK_S = 90    # what is started again must be there by then
+PAUSE_S = 5    # between kills, at most
+HALT_S = 11    # SIGSTOP of a server, at most: longer than every client's patience
+
+
+class Killer:
+    def __init__(self, seed, kills, deployment, journal, runs):
+        self.chance, self.kills = random.Random(f"{seed} killer"), kills
+        self.deployment, self.journal, self.runs = deployment, journal, runs
+        self.busy, self.threads = {}, []  # busy: what is being mended, by name: until when nobody else may strike it
+
+    # ---- victims ----
+
+    def programs_of(self, kind):
+        """Names of what this kind of fault may strike."""
+        return {"speed": ["speed-1", "speed-2"], "zombie": ["speed-1", "speed-2"], "run": ["run"]}.get(kind) or [SERVERS.get(kind.split()[0], kind)]
+
+    def free_victim(self, kind):
+        """Waits until one of them is whole."""
+        until = time.monotonic() + BACK_S
+        while time.monotonic() < until:
+            names = [name for name in self.programs_of(kind) if name not in self.busy or not self.busy[name].is_alive()]
+            if names:
+                return self.chance.choice(names)
+            time.sleep(0.05)
+        raise RuntimeError(f"nothing of {kind} was whole for {BACK_S} s")
+
+    def mend_later(self, name, fault, work, *arguments):
+        def mend():
+            try:
+                work(*arguments)
+            except Exception as why:  # pylint: disable=broad-except
+                self.journal.violation(f"{name} did not come back after {fault.kind}: {why}")
+            fault.end = time.monotonic()
+        self.busy[name] = threading.Thread(target=mend, name=f"mend {name}", daemon=True)
+        self.busy[name].start()
+        self.threads.append(self.busy[name])
+
+    # ---- strikes ----
+
+    def strike_server(self, kind, name, pause):
+        fault = self.journal.fault(kind)
+
+        torn_bytes = self.chance.randrange(1, TORN_BYTES)
+
+        def mend():
+            self.deployment.kill_server(name)
+            if kind == "redis torn":
+                self.deployment.tear_redis_log(name, torn_bytes)
+            if kind == "redis wiped":
+                self.deployment.stack("wipe", name)
+            time.sleep(pause)
+            self.deployment.stack("start", name)
+        self.mend_later(name, fault, mend)
+
+    def strike_with_halt(self, kind, name):
+        """What was sent to it meanwhile is done when it wakes, also for clients that have long given up."""
+        fault, seconds = self.journal.fault(kind), 0.5 + HALT_S * self.chance.random() ** 2
+        self.mend_later(name, fault, self.deployment.halt_server, name, seconds)
+
+    def strike_program(self, kind, name, pause):
+        program = self.deployment.programs[name]
+        if not program.runs():
+            return self.ended_by_itself(program)
+        fault = self.journal.fault(kind)
+        program.wait_at_work(1)
+        program.kill()
+
+        def mend():
+            time.sleep(pause)
+            program.start()
+        return self.mend_later(name, fault, mend)
+
+    def ended_by_itself(self, program):
+        self.journal.violation(f"{program.name} ended by itself with {program.process.returncode}: see {program.name}.log")
+        program.start()
+
+    def strike_zombie(self, name, pause):
+        program = self.deployment.programs[name]
+        if not program.runs():
+            return self.ended_by_itself(program)
+        fault = self.journal.fault("zombie")
+        program.wait_at_work(1)
+        program.signal(signal.SIGSTOP)
+
+        def mend():
+            time.sleep(SESSION_S + 1 + pause)
+            program.signal(signal.SIGCONT)
+        return self.mend_later(name, fault, mend)
+
+    def strike_while_it_runs(self, kind, program_now, moment):
+        """A program that comes and goes, started again by its own thread: `moment` s after it was first seen."""
+        until = time.monotonic() + BACK_S
+        while time.monotonic() < until:
+            if not program_now().runs():
+                time.sleep(0.01)
+                continue
+            time.sleep(moment)
+            program = program_now()
+            if program.runs():
+                fault = self.journal.fault(kind)
+                if program.kill():
+                    fault.end = time.monotonic()
+                    return
+                with self.journal.lock:
+                    self.journal.faults.remove(fault)
+        raise RuntimeError(f"no {kind} was under way for {BACK_S} s")
+
+    def strike(self, kind):
+        pause = 0.1 + 2.4 * self.chance.random() ** 2
+        if kind == "run":
+            self.strike_while_it_runs(kind, lambda: self.runs.current, 0.6 * self.chance.random() ** 2)
+        elif kind == "feed":
+            self.strike_while_it_runs(kind, lambda: self.deployment.programs["feed"], 0.5 * self.chance.random())
+        elif kind.endswith(" halted"):
+            self.strike_with_halt(kind, self.free_victim(kind))
+        elif kind.split()[0] in SERVERS:
+            self.strike_server(kind, self.free_victim(kind), pause)
+        elif kind == "zombie":
+            self.strike_zombie(self.free_victim(kind), pause)
+        else:
+            self.strike_program(kind, self.free_victim(kind), pause)
+
+    # ---- all of them ----
+
+    def kinds(self):
+        kinds = []
+        while len(kinds) < self.kills:
+            deck = list(DECK)
+            self.chance.shuffle(deck)
+            kinds += deck
+        return kinds[:self.kills]
+
+    def run(self, progress):
+        """Returns when everything that was killed is there again. `progress` is called after each strike."""
+        for kind in self.kinds():
+            time.sleep(PAUSE_S * self.chance.random())
+            self.strike(kind)
+            progress()
+        for thread in self.threads:
+            thread.join()
