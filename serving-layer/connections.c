@@ -20,7 +20,7 @@ enum { SWEEP_MS = 100, REFUSED_MS = 1000, SMALL_BYTES = 16384 };
  */
 struct connection {
     struct connections *all;
-    struct connection *next, **at; /* in all->first */
+    struct connection *next; /* in all->first */
     struct bufferevent *stream;
     int64_t accepted_us;
     int64_t request_us; /* first byte of the request that is arriving; 0: none is */
@@ -122,37 +122,38 @@ static void connection_free(struct connection *connection)
     all->figures.bytes -= evbuffer_get_length(out);
     if (connection->fd >= 0 && all->by_fd[connection->fd] == connection)
         all->by_fd[connection->fd] = NULL;
-    *connection->at = connection->next;
-    if (connection->next)
-        connection->next->at = connection->at;
     all->figures.open--;
     bufferevent_decref(connection->stream);
     free(connection);
 }
 
-static void connection_look(struct connection *connection, int64_t now_us)
+/* true: it is over. One that has a call is held by it. */
+static bool connection_look(struct connection *connection, int64_t now_us)
 {
     struct connections *all = connection->all;
-    if (connection->called && connection_ended(connection))
-        return; /* its call holds it */
     if (connection_ended(connection))
-        connection_free(connection);
-    else if (connection->answer_us &&
-             now_us - connection->answer_us > all->settings.answer_ms * 1000)
+        return !connection->called;
+    if (connection->answer_us && now_us - connection->answer_us > all->settings.answer_ms * 1000)
         connection_shut(connection, &all->figures.late_answers);
     else if (connection->request_us && !connection->answer_us &&
              now_us - connection->request_us > all->settings.request_ms * 1000)
         connection_shut(connection, &all->figures.late_requests);
     else if (connection->refused && now_us - connection->accepted_us > REFUSED_MS * 1000)
         connection_shut(connection, &all->figures.unanswered); /* it never asked */
+    return false;
 }
 
 static void sweep(struct connections *all)
 {
     all->swept_us = clock_monotonic_us();
-    for (struct connection *next, *connection = all->first; connection; connection = next) {
-        next = connection->next;
-        connection_look(connection, all->swept_us);
+    for (struct connection **at = &all->first; *at;) {
+        struct connection *connection = *at;
+        if (connection_look(connection, all->swept_us)) {
+            *at = connection->next;
+            connection_free(connection);
+        } else {
+            at = &connection->next;
+        }
     }
 }
 
@@ -178,17 +179,14 @@ static struct bufferevent *on_accept(struct event_base *base, void *context)
     struct bufferevent *stream = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
     if (!stream)
         return NULL;
+    bool refused = is_full(all);
     struct connection *connection = xcalloc(1, sizeof *connection);
     *connection = (struct connection){.all = all,
                                       .next = all->first,
-                                      .at = &all->first,
                                       .stream = stream,
                                       .accepted_us = clock_monotonic_us(),
                                       .fd = -1,
-                                      .refused = is_full(all)};
-    connection->next = all->first; /* as is_full has left it */
-    if (connection->next)
-        connection->next->at = &connection->next;
+                                      .refused = refused};
     all->first = connection;
     all->figures.open++;
     all->figures.refused += connection->refused;
@@ -216,8 +214,10 @@ void connections_free(struct connections *all)
 {
     if (!all)
         return;
-    while (all->first)
-        connection_free(all->first);
+    for (struct connection *next, *connection = all->first; connection; connection = next) {
+        next = connection->next;
+        connection_free(connection);
+    }
     event_free(all->sweep);
     free(all->by_fd);
     free(all);

@@ -27,10 +27,10 @@ struct connections_settings {
 /* Sees every connection that `http` accepts from now on. */
 struct connections *connections_new(struct event_base *base, struct evhttp *http,
                                     const struct connections_settings *settings);
-void connections_free(struct connections *connections); /* before the evhttp */
+void connections_free(struct connections *all); /* before the evhttp */
 
 /* A request has arrived whole. The connection is held until connection_answered. */
-struct connection *connection_of(struct connections *connections, struct evhttp_request *request);
+struct connection *connection_of(struct connections *all, struct evhttp_request *request);
 void connection_answered(struct connection *connection);
 
 /* NULL, or why no call of this connection should be taken up. */
@@ -40,7 +40,6 @@ struct connections_figures {
     uint64_t open, bytes;
     uint64_t refused, late_requests, late_answers, over_bytes; /* connections, ever */
 };
-void connections_figures(const struct connections *connections,
-                         struct connections_figures *figures);
+void connections_figures(const struct connections *all, struct connections_figures *figures);
 
 #endif

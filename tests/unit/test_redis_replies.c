@@ -17,7 +17,7 @@
 #include "speed-layer/speed_store.h"
 #include "tests/fuzz/canned_redis.h"
 
-#define GREETING                                                                          \
+#define GREETING                                                                                \
     "$60\r\nredis_version:7.0.15\r\nmaxmemory_policy:noeviction\r\n# End..\r\n\r\n*0\r\n$6\r\n" \
     "tandem\r\n"
 
@@ -49,9 +49,10 @@ static enum reply_verdict verdict_of(const char *offset, const char *segment, co
     const char *why;
     speed_seen_reset(&seen);
     seen.top = 1;
-    snprintf(resp, sizeof resp,
-             "*1\r\n*8\r\n$1\r\nd\r\n$%zu\r\n%s\r\n$1\r\n1\r\n$3\r\n0/1\r\n$1\r\n4\r\n$1\r\n4\r\n%s\r\n%s\r\n",
-             strlen(epoch), epoch, offset, segment);
+    snprintf(
+        resp, sizeof resp,
+        "*1\r\n*8\r\n$1\r\nd\r\n$%zu\r\n%s\r\n$1\r\n1\r\n$3\r\n0/1\r\n$1\r\n4\r\n$1\r\n4\r\n%s\r\n%s\r\n",
+        strlen(epoch), epoch, offset, segment);
     redisReply *reply = reply_of(resp);
     enum reply_verdict verdict = speed_reply_take(reply, &read, &servers, 0, &seen, &why);
     freeReplyObject(reply);
