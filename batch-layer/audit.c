@@ -9,7 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "batch-layer/audit_blame.h"
 #include "batch-layer/audit_report.h"
+#include "batch-layer/audit_sample.h"
 #include "batch-layer/audit_snapshot.h"
 #include "batch-layer/commands.h"
 #include "batch-layer/forget.h"
@@ -29,6 +31,8 @@ enum { GROUPS = 2000, RETRY_MS = 100, VECTOR_BYTES = PARTITIONS_MAX * 21 + 3 };
 struct settings {
     struct deployment_options deployment;
     int64_t wait_s;
+    const char *sample_text;
+    struct audit_sample sample;
 };
 
 struct audit {
@@ -134,6 +138,8 @@ static void group_take(void *context, struct text view, struct text group)
         audit->unknown_view = true;
         return;
     }
+    if (!audit_sample_has(&audit->settings->sample, (unsigned)number, group))
+        return;
     uint32_t symbol = names_put(replay_names(audit->replay), group);
     deltas_add(replay_counters(audit->replay), (unsigned)number, symbol, symbol, 0);
 }
@@ -199,6 +205,24 @@ static int groups_audit(struct audit *audit, struct err *err)
 
 /* ---- the whole ---- */
 
+static bool is_sampled(const void *context, unsigned view, struct text group)
+{
+    return audit_sample_has(context, view, group);
+}
+
+/* For the serving layer's metrics and for people. That it cannot be kept does not make an audit fail. */
+static void result_keep(struct audit *audit, int64_t took_ms)
+{
+    struct err err;
+    struct audit_totals totals = audit_report_totals(audit->report);
+    if (statement_run(audit->db, &err,
+                      "INSERT INTO audit_result (sample_ppm, groups, counters, differing, took_ms)"
+                      " VALUES (%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 ")",
+                      audit->settings->sample.ppm, totals.groups, totals.counters, totals.differing,
+                      took_ms) < 0)
+        log_warn(LOG, "the result is not kept: %s", err.message);
+}
+
 static int recompute(struct audit *audit, struct audit_snapshot *snapshot, struct err *err)
 {
     if (audit_snapshot_read(&audit->sources, audit->group, 0, snapshot, err))
@@ -228,7 +252,12 @@ static int audit_all(struct audit *audit, struct err *err)
         recompute(audit, &snapshot, err) ||
         audit_groups_list(&audit->sources, snapshot.n, group_take, audit, err))
         return -1;
-    return groups_audit(audit, err);
+    if (groups_audit(audit, err))
+        return -1;
+    return audit_report_totals(audit->report).differing
+               ? audit_blame(audit->report, audit->db, audit->partitions, replay_at(audit->replay),
+                             err)
+               : 0;
 }
 
 static void audit_free(struct audit *audit)
@@ -250,18 +279,22 @@ static void audit_free(struct audit *audit)
 static int work(const struct settings *settings)
 {
     struct err err = {0};
+    int64_t start_us = clock_monotonic_us();
     struct audit audit = {.settings = settings,
                           .partitions = (int)settings->deployment.partitions,
                           .replay = replay_new((int)settings->deployment.partitions),
                           .report = audit_report_new(),
                           .group = xcalloc(GROUPS, sizeof(struct audit_group))};
+    if (settings->sample.ppm < 1000000)
+        replay_keep(audit.replay, is_sampled, &settings->sample);
     audit.db = database_open(settings->deployment.postgres, "tandem-batch", &err);
     int exit_code = BATCH_FAILED;
     if (!audit.db || audit_all(&audit, &err)) {
         log_error(LOG, "%s", err.message);
     } else {
         audit_report_print(audit.report);
-        exit_code = audit_report_differing(audit.report) ? BATCH_DRIFTED : BATCH_DONE;
+        result_keep(&audit, (clock_monotonic_us() - start_us) / 1000);
+        exit_code = audit_report_totals(audit.report).differing ? BATCH_DRIFTED : BATCH_DONE;
     }
     audit_free(&audit);
     return exit_code;
@@ -274,11 +307,14 @@ int audit_main(int argc, char **argv)
         .synopsis = "audit [options]",
         .about =
             "Recomputes every view from the master dataset and compares every counter with what\n"
-            "readers are answered, beside live traffic. Exit 4: something differs.",
+            "readers are answered, beside live traffic. Exit 4: something differs; then it says\n"
+            "what the events of each partition should have given. A sample folds all events, too,\n"
+            "but keeps, reads and compares only its share of the counters.",
         .commands = "",
     };
     struct settings settings = {0};
-    struct option_row rows[OPTIONS_DEPLOYMENT + 1];
+    struct err err;
+    struct option_row rows[OPTIONS_DEPLOYMENT + 3];
     size_t n = options_deployment(rows, &settings.deployment);
     rows[n++] =
         (struct option_row){.name = "wait_s",
@@ -288,7 +324,24 @@ int audit_main(int argc, char **argv)
                             .sentence = "how long to wait for the archive or the speed layer",
                             .into = &settings.wait_s,
                             .max = 86400};
+    rows[n++] = (struct option_row){.name = "sample",
+                                    .type = OPTION_TEXT,
+                                    .initial = "100%",
+                                    .unit = "share of groups",
+                                    .sentence = "how many of the groups are compared, such as 1%",
+                                    .into = &settings.sample_text};
+    rows[n++] = (struct option_row){.name = "seed",
+                                    .type = OPTION_INT,
+                                    .initial = "0",
+                                    .unit = "",
+                                    .sentence = "another seed samples other groups",
+                                    .into = &settings.sample.seed,
+                                    .max = INT64_MAX};
     options_read(&usage, rows, n, argc, argv);
+    if (audit_sample_parse(settings.sample_text, &settings.sample, &err)) {
+        log_error(LOG, "%s", err.message);
+        return BATCH_WRONG_USE;
+    }
     stop_install();
     return work(&settings);
 }

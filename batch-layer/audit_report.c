@@ -11,14 +11,16 @@
 
 enum { LINES = 20 };
 
-struct tally {
-    int64_t groups, counters, differing;
+struct line {
+    unsigned view;
+    struct bytes group, member;
+    char *text, *explanation;
 };
 
 struct audit_report {
-    struct tally *view; /* by number in the catalogue */
-    struct tally total;
-    char *line[LINES];
+    struct audit_totals *view; /* by number in the catalogue */
+    struct audit_totals total;
+    struct line line[LINES];
     int n_lines;
 };
 
@@ -33,8 +35,12 @@ void audit_report_free(struct audit_report *report)
 {
     if (!report)
         return;
-    for (int i = 0; i < report->n_lines; i++)
-        free(report->line[i]);
+    for (int i = 0; i < report->n_lines; i++) {
+        bytes_free(&report->line[i].group);
+        bytes_free(&report->line[i].member);
+        free(report->line[i].text);
+        free(report->line[i].explanation);
+    }
     free(report->view);
     free(report);
 }
@@ -44,7 +50,11 @@ static void line_add(struct audit_report *report, unsigned view, struct text gro
 {
     if (report->n_lines == LINES)
         return;
-    report->line[report->n_lines++] =
+    struct line *line = &report->line[report->n_lines++];
+    line->view = view;
+    bytes_put_text(&line->group, group);
+    bytes_put_text(&line->member, member);
+    line->text =
         xasprintf("%-16s %-24.*s %-24.*s %16" PRId64 " %16" PRId64 "  %s", catalogue[view].name,
                   (int)group.n, group.at, (int)member.n, member.at, expected, found, as_of);
 }
@@ -52,7 +62,7 @@ static void line_add(struct audit_report *report, unsigned view, struct text gro
 void audit_report_compare(struct audit_report *report, unsigned view, struct text group,
                           struct text expected, struct text found, const char *as_of)
 {
-    struct tally tally = {.groups = expected.n || found.n ? 1 : 0};
+    struct audit_totals tally = {.groups = expected.n || found.n ? 1 : 0};
     struct counter x, y;
     int more_x = row_next(&expected, &x), more_y = row_next(&found, &y);
     while (more_x > 0 || more_y > 0) {
@@ -76,9 +86,26 @@ void audit_report_compare(struct audit_report *report, unsigned view, struct tex
     report->total.differing += tally.differing;
 }
 
-int64_t audit_report_differing(const struct audit_report *report)
+struct audit_totals audit_report_totals(const struct audit_report *report)
 {
-    return report->total.differing;
+    return report->total;
+}
+
+bool audit_report_difference(const struct audit_report *report, int i,
+                             struct audit_difference *difference)
+{
+    if (i >= report->n_lines)
+        return false;
+    const struct line *line = &report->line[i];
+    *difference =
+        (struct audit_difference){line->view, bytes_text(&line->group), bytes_text(&line->member)};
+    return true;
+}
+
+void audit_report_explain(struct audit_report *report, int i, const char *text)
+{
+    free(report->line[i].explanation);
+    report->line[i].explanation = xstrdup(text);
 }
 
 const char *thousands(int64_t number, char into[32])
@@ -97,7 +124,7 @@ const char *thousands(int64_t number, char into[32])
     return into;
 }
 
-static void tally_print(const char *name, const struct tally *tally)
+static void tally_print(const char *name, const struct audit_totals *tally)
 {
     char groups[32], counters[32], differing[32];
     printf("%-16s %14s %16s %14s\n", name, thousands(tally->groups, groups),
@@ -111,7 +138,8 @@ void audit_report_print(const struct audit_report *report)
         printf("%-16s %-24s %-24s %16s %16s  %s\n", "view", "group", "member", "expected", "found",
                "as_of");
     for (int i = 0; i < report->n_lines; i++)
-        puts(report->line[i]);
+        printf("%s\n%s", report->line[i].text,
+               report->line[i].explanation ? report->line[i].explanation : "");
     if (report->total.differing > report->n_lines)
         printf("... and %" PRId64 " more\n", report->total.differing - report->n_lines);
     if (report->n_lines)

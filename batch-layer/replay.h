@@ -7,6 +7,7 @@
 #define TANDEM_BATCH_REPLAY_H
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -16,6 +17,13 @@ struct replay;
 
 struct replay *replay_new(int partitions);
 void replay_free(struct replay *replay);
+
+/*
+ * Keeps only the counters of groups for which `wanted` says so; before anything is replayed. All events are folded all the same.
+ */
+void replay_keep(struct replay *replay,
+                 bool (*wanted)(const void *context, unsigned view, struct text group),
+                 const void *context);
 
 /* The events below these offsets are in the counters. An offset a partition, borrowed. */
 const int64_t *replay_at(const struct replay *replay);

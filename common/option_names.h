@@ -40,6 +40,7 @@ static const char *const option_names[] = {
     "REPLICATION",
     "RETENTION_HOURS",
     "RETIRE_WAIT_S",
+    "SAMPLE",
     "WAIT_S",
     /* tandem-feed */
     "BAD_SHARE",

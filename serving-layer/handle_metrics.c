@@ -11,6 +11,7 @@
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
 #include "serving-layer/routes.h"
+#include "serving-layer/watcher.h"
 
 static const int64_t bucket_us[FIGURES_BUCKETS - 1] = {250,   500,   1000,   2500,   5000,   10000,
                                                        25000, 50000, 100000, 500000, 2500000};
@@ -160,6 +161,19 @@ static void store_put(struct bytes *out, struct batch_store *store)
     line(out, "tandem_batch_view_bytes %zu", figures.view.bytes);
 }
 
+static void audit_put(struct bytes *out, struct watcher *watcher)
+{
+    struct last_audit audit = watcher_audit(watcher);
+    if (!audit.at_ms)
+        return; /* absent until there was one: 0 would say that something was compared */
+    head(out, "tandem_audit_differing", "gauge", "Counters that the newest audit found wrong.");
+    line(out, "tandem_audit_differing %lld", (long long)audit.differing);
+    head(out, "tandem_audit_counters", "gauge", "Counters that the newest audit compared.");
+    line(out, "tandem_audit_counters %lld", (long long)audit.counters);
+    head(out, "tandem_audit_timestamp_seconds", "gauge", "When the newest audit ended.");
+    line(out, "tandem_audit_timestamp_seconds %.3f", (double)audit.at_ms / 1000);
+}
+
 static void memory_put(struct bytes *out)
 {
     long pages = 0;
@@ -180,6 +194,7 @@ void handle_metrics(struct call *call)
     connections_put(&call->out, call->loop->server);
     reader_put(&call->out, call->loop);
     store_put(&call->out, call->loop->store);
+    audit_put(&call->out, call->loop->watcher);
     memory_put(&call->out);
     call_reply(call, 200, "text/plain; version=0.0.4; charset=utf-8");
 }

@@ -54,6 +54,7 @@ struct watcher {
     rd_kafka_t *kafka;
     char complaint[COMPLAINTS][512]; /* each is logged once a change */
     int64_t titles_us;
+    struct last_audit audit; /* under the lock */
 };
 
 /* ---- titles ---- */
@@ -149,12 +150,33 @@ static int look_at_runs(struct watcher *watcher, struct look *look, struct err *
     return 0;
 }
 
+static int look_at_audits(struct watcher *watcher, struct err *err)
+{
+    struct last_audit audit = {0};
+    PGresult *rows =
+        database_query(watcher->db, err,
+                       "SELECT (extract(epoch FROM at) * 1000)::int8, counters, differing,"
+                       " sample_ppm FROM audit_result ORDER BY at DESC LIMIT 1",
+                       0, NULL);
+    if (!rows)
+        return -1;
+    if (PQntuples(rows) == 1)
+        audit = (struct last_audit){number_of(rows, 0, 0, 0), number_of(rows, 0, 1, 0),
+                                    number_of(rows, 0, 2, 0), number_of(rows, 0, 3, 0)};
+    PQclear(rows);
+    pthread_mutex_lock(&watcher->lock);
+    watcher->audit = audit;
+    pthread_mutex_unlock(&watcher->lock);
+    return 0;
+}
+
 static int look_at_postgres(struct watcher *watcher, struct look *look, struct err *err)
 {
     if (!watcher->db &&
         !(watcher->db = database_open(watcher->deployment.postgres, "tandem-serve-watcher", err)))
         return -1;
-    if (look_at_archive(watcher, look, err) || look_at_runs(watcher, look, err))
+    if (look_at_archive(watcher, look, err) || look_at_runs(watcher, look, err) ||
+        look_at_audits(watcher, err))
         return -1;
     int64_t now_us = clock_monotonic_us();
     if (!watcher->titles_us || now_us - watcher->titles_us > TITLES_US) {
@@ -330,6 +352,14 @@ void watcher_free(struct watcher *watcher)
     pthread_cond_destroy(&watcher->wake);
     pthread_mutex_destroy(&watcher->lock);
     free(watcher);
+}
+
+struct last_audit watcher_audit(struct watcher *watcher)
+{
+    pthread_mutex_lock(&watcher->lock);
+    struct last_audit audit = watcher->audit;
+    pthread_mutex_unlock(&watcher->lock);
+    return audit;
 }
 
 bool watcher_log_is_ours(struct watcher *watcher)

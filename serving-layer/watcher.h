@@ -23,6 +23,11 @@ struct last_run {
     int64_t drift;                           /* -1: not compared */
 };
 
+struct last_audit {
+    int64_t at_ms; /* 0: there was none */
+    int64_t counters, differing, sample_ppm;
+};
+
 struct look {
     bool kafka, postgres;             /* did they answer */
     int64_t log_end[PARTITIONS_MAX];  /* -1: not known */
@@ -43,6 +48,9 @@ bool watcher_failed(struct watcher *watcher, char *message, size_t bytes);
 typedef void (*watcher_done)(const struct look *look, void *context);
 void watcher_ask(struct watcher *watcher, struct event_base *base, watcher_done done,
                  void *context);
+
+/* The newest audit, as of some seconds ago. */
+struct last_audit watcher_audit(struct watcher *watcher);
 
 /* The item's title, appended to `into`; false: it has none. */
 bool watcher_title(struct watcher *watcher, struct text item, struct bytes *into);

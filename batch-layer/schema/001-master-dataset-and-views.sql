@@ -159,6 +159,16 @@ CREATE TABLE serving_lease (
     expires_at timestamptz NOT NULL
 );
 
+-- What audits have found: the newest is a metric of the serving layer.
+CREATE TABLE audit_result (
+    at         timestamptz PRIMARY KEY DEFAULT clock_timestamp(),
+    sample_ppm int8 NOT NULL,          -- millionths of the groups that it looked at
+    groups     int8 NOT NULL,
+    counters   int8 NOT NULL,
+    differing  int8 NOT NULL,
+    took_ms    int8 NOT NULL
+);
+
 -- What an item is called: for showing, never counted.
 CREATE TABLE item (
     item   text PRIMARY KEY,

@@ -200,6 +200,12 @@ bool watcher_log_is_ours(struct watcher *watcher)
     return !fake_outside.no_topic;
 }
 
+struct last_audit watcher_audit(struct watcher *watcher)
+{
+    (void)watcher;
+    return (struct last_audit){1, 2, 3, 4};
+}
+
 void watcher_ask(struct watcher *watcher, struct event_base *base, watcher_done done, void *context)
 {
     (void)watcher;
