@@ -9,19 +9,26 @@ import signal
 import threading
 import time
 
+import load
+from deployment import send_signal
+
 DECK = (["speed"] * 5 + ["archive"] * 4 + ["run"] * 4 + ["serve"] * 3 + ["feed"] * 2 + ["zombie"] * 2 +
         ["redis", "redis torn", "redis wiped", "redis halted"] + ["postgres"] * 2 + ["postgres halted"] + ["kafka"] * 2 + ["kafka halted"])
 SERVERS = {"kafka": "kafka", "postgres": "postgres", "redis": "redis-0"}  # by the kind's first word
 TORN_BYTES = 300000  # at most, of the end of Redis' log: seconds of writes, and most likely the midst of a command
 SESSION_S = 6  # session.timeout.ms of speed-layer/consumer.c: after it the group gives a halted member's partitions away
+TAKEN_S = 4    # and until another member has noticed and claimed them
 BACK_S = 90    # what is started again must be there by then
 PAUSE_S = 5    # between kills, at most
+BURST = 3000   # events, in a second
 HALT_S = 11    # SIGSTOP of a server, at most: longer than every client's patience
 
 
 class Killer:
-    def __init__(self, seed, kills, deployment, journal, runs):
-        self.chance, self.kills = random.Random(f"{seed} killer"), kills
+    def __init__(self, options, deployment, journal, runs):
+        self.chance, self.options = random.Random(f"{options.seed} killer"), options
+        self.burst = deployment.program("burst", "tandem-feed", "generate", "--to=kafka", f"--events={BURST}", f"--rate={BURST}",
+                                        "--users=100000", "--items=30", f"--start={load.START_MS}")
         self.deployment, self.journal, self.runs = deployment, journal, runs
         self.busy, self.threads = {}, []  # busy: what is being mended, by name: until when nobody else may strike it
 
@@ -35,9 +42,10 @@ class Killer:
         """Waits until one of them is whole."""
         until = time.monotonic() + BACK_S
         while time.monotonic() < until:
-            names = [name for name in self.programs_of(kind) if name not in self.busy or not self.busy[name].is_alive()]
-            if names:
-                return self.chance.choice(names)
+            names = self.programs_of(kind)
+            whole = list(filter(self.is_whole, names))
+            if len(whole) == len(names) if kind == "zombie" else whole:  # a zombie is none where nobody takes over
+                return self.chance.choice(whole)
             time.sleep(0.05)
         raise RuntimeError(f"nothing of {kind} was whole for {BACK_S} s")
 
@@ -91,16 +99,43 @@ class Killer:
         self.journal.violation(f"{program.name} ended by itself with {program.process.returncode}: see {program.name}.log")
         program.start()
 
+    def burst_begins(self):
+        """A zombie is dangerous when it was halted with work in its hands."""
+        if not self.burst.runs():
+            self.burst.start([f"--seed={self.chance.randrange(1000000, 1000000000)}"])
+        time.sleep(0.2 + 0.6 * self.chance.random())
+
+    def burst_ends(self, seconds):
+        if self.burst.process:
+            self.burst.process.wait(seconds)
+
+    def is_whole(self, name):
+        return name not in self.busy or not self.busy[name].is_alive()
+
+    def halt_at_work(self, program):
+        """While Redis does not tell it the states of users it has never seen, it has records in its hands and nothing is sent."""
+        self.burst_begins()
+        redis = self.deployment.family("redis-0") if self.is_whole("redis-0") and self.chance.random() < 0.8 else []
+        for pid in redis:
+            send_signal(pid, signal.SIGSTOP)
+        time.sleep(0.1 + 0.3 * self.chance.random())
+        if not redis:
+            program.wait_at_work(1)
+        program.signal(signal.SIGSTOP)
+        for pid in redis:
+            send_signal(pid, signal.SIGCONT)
+
     def strike_zombie(self, name, pause):
         program = self.deployment.programs[name]
         if not program.runs():
             return self.ended_by_itself(program)
-        fault = self.journal.fault("zombie")
-        program.wait_at_work(1)
-        program.signal(signal.SIGSTOP)
+        fault, seconds = self.journal.fault("zombie"), SESSION_S + TAKEN_S + pause
+        if self.chance.random() < 0.7:  # else a new segment most likely protects against it
+            self.runs.rest(seconds + 3)
+        self.halt_at_work(program)
 
         def mend():
-            time.sleep(SESSION_S + 1 + pause)
+            time.sleep(seconds)
             program.signal(signal.SIGCONT)
         return self.mend_later(name, fault, mend)
 
@@ -140,12 +175,12 @@ class Killer:
     # ---- all of them ----
 
     def kinds(self):
-        kinds = []
-        while len(kinds) < self.kills:
-            deck = list(DECK)
+        kinds, wanted = [], [kind for kind in DECK if kind in (self.options.only or DECK)]
+        while len(kinds) < self.options.kills:
+            deck = list(wanted)
             self.chance.shuffle(deck)
             kinds += deck
-        return kinds[:self.kills]
+        return kinds[:self.options.kills]
 
     def run(self, progress):
         """Returns when everything that was killed is there again. `progress` is called after each strike."""

@@ -6,6 +6,7 @@ is folded once forward, stopping at the offsets that samples ask for. So thousan
 import json
 import math
 import multiprocessing
+import signal
 import subprocess
 import urllib.request
 from collections import Counter, defaultdict
@@ -70,7 +71,7 @@ class Truth:
         for p, records in enumerate(log.records):
             wanted = sorted(((sample.as_of[p], i) for i, sample in enumerate(samples)))
             work.append((records, [(offset, i, samples[i].asked) for offset, i in wanted]))
-        with multiprocessing.get_context("fork").Pool(processes) as pool:
+        with multiprocessing.get_context("fork").Pool(processes, signal.signal, (signal.SIGTERM, signal.SIG_DFL)) as pool:
             parts = pool.map(fold_partition, work, chunksize=1)
         self.rows = [[add_up(part[0][i][g] for part in parts) for g in range(len(sample.asked))] for i, sample in enumerate(samples)]
         by_group = defaultdict(list)
