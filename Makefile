@@ -202,6 +202,8 @@ help:
 	@echo "make test               set-up, lint, all tests   [SANITIZE=1] [CC=clang]"
 	@echo "make test-unit | test-laws | test-integration | lint | pure"
 	@echo "make chaos KILLS=n      kills at random under load, then a verdict: exact?   [SEED=n]"
+	@echo "make soak [SCHEDULES=10000]   random schedules of the real layers, step by step"
+	@echo "make simulation-mutants is a broken hand-over noticed by them? (half an hour)"
 	@echo "make mutants            do the laws notice a wrong view? (a minute)"
 	@echo "make fuzz [SECONDS=60] [TARGET=name]  libFuzzer over what is read from outside"
 	@echo "make bench              figures with their limits"
