@@ -72,6 +72,9 @@ static void world_end(struct world *w)
         bytes_free(&w->user[i].state);
 }
 
+/* deployment epoch retired layout begun done, then o<p> s<p> of each partition */
+enum { BEGUN = 4, DONE, FIRST_OFFSET };
+
 /* A number in the state's hash, where it is not absent. */
 static bool number_at(const redisReply *state, size_t at, int64_t *number)
 {
@@ -82,12 +85,17 @@ static bool number_at(const redisReply *state, size_t at, int64_t *number)
 
 static void offsets_are_right(const struct world *w, const redisReply *state)
 {
+    const redisReply *begun = state->element[BEGUN], *done = state->element[DONE];
+    fuzz_holds(begun->type == done->type && (begun->type == REDIS_REPLY_NIL ||
+                                             text_equal((struct text){begun->str, begun->len},
+                                                        (struct text){done->str, done->len})),
+               "a torn server is not answered from");
     for (size_t p = 0; p < PARTITIONS; p++) {
         int64_t offset = w->boundary[p], stored;
-        if (number_at(state, 4 + 2 * p, &stored) && stored > offset)
+        if (number_at(state, FIRST_OFFSET + 2 * p, &stored) && stored > offset)
             offset = stored;
         fuzz_holds(w->as_of[p] == offset, "as_of is the larger of offset and boundary");
-        fuzz_holds(!number_at(state, 5 + 2 * p, &stored) || stored <= w->seen.top,
+        fuzz_holds(!number_at(state, FIRST_OFFSET + 2 * p + 1, &stored) || stored <= w->seen.top,
                    "every segment that has begun was asked for");
     }
 }
