@@ -56,6 +56,11 @@ class Journal:
             self.faults.append(fault)
         return fault
 
+    def under_way_since(self, begin, kinds):
+        """Was such a fault under way at any time from then on?"""
+        with self.lock:
+            return any(fault.kind in kinds and (fault.end is None or fault.end >= begin) for fault in self.faults)
+
     def kills(self):
         with self.lock:
             return Counter(fault.kind for fault in self.faults)

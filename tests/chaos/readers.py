@@ -14,6 +14,7 @@ import urllib.parse
 import load
 
 HANG_S = 30
+LOSES_ITS_TAIL = {"redis", "redis torn", "redis wiped"}
 SIMILAR = 5  # items of a ranked answer
 SAMPLE_EVERY_S = 0.2  # of a reader: what is kept costs time at the end
 
@@ -33,22 +34,22 @@ class Progress:
     """What one connection has been told so far. A connection never outlives the process that it leads to."""
 
     def __init__(self):
-        self.batch, self.boundary, self.as_of, self.redis_kills = -1, [], [], -1
+        self.batch, self.boundary, self.as_of, self.asked_at = -1, [], [], 0.0
 
-    def went_back(self, answer, redis_kills):
-        """A sentence, or None. redis_kills: as they stand after the answer; `remember` wants those from before its request."""
+    def went_back(self, answer, journal):
+        """A sentence, or None."""
         if answer["batch"] < self.batch or any(a < b for a, b in zip(answer["boundary"], self.boundary)):
             return f"batch or boundary went back: from {self.batch} {self.boundary} to {answer['batch']} {answer['boundary']}"
-        if answer["degraded"] or answer["layer"] != "merged" or redis_kills != self.redis_kills:
+        if answer["degraded"] or answer["layer"] != "merged" or journal.under_way_since(self.asked_at, LOSES_ITS_TAIL):
             return None
         if any(a < b for a, b in zip(answer["as_of"], self.as_of)):
             return f"as_of went back: from {self.as_of} to {answer['as_of']}"
         return None
 
-    def remember(self, answer, redis_kills):
+    def remember(self, answer, asked_at):
         self.batch, self.boundary = answer["batch"], answer["boundary"]
         if not answer["degraded"] and answer["layer"] == "merged":
-            self.as_of, self.redis_kills = answer["as_of"], redis_kills
+            self.as_of, self.asked_at = answer["as_of"], asked_at
 
 
 class Reader(threading.Thread):
@@ -60,10 +61,6 @@ class Reader(threading.Thread):
         self.items = list(load.ITEMS)
 
     # ---- one request ----
-
-    def redis_kills(self):
-        kills = self.journal.kills()
-        return kills["redis"] + kills["redis torn"] + kills["redis wiped"]
 
     def close(self):
         if self.connection:
@@ -91,15 +88,15 @@ class Reader(threading.Thread):
         return None
 
     def ask_and_watch(self, path, body=None):
-        before = self.redis_kills()
+        asked_at = time.monotonic()
         answer = self.ask(path, body)
         if answer is None:
             time.sleep(0.05)
             return None
-        back = self.progress.went_back(answer, self.redis_kills())
+        back = self.progress.went_back(answer, self.journal)
         if back:
             self.journal.violation(f"{path}: {back}")
-        self.progress.remember(answer, before)
+        self.progress.remember(answer, asked_at)
         self.journal.count("answers")
         self.journal.count("degraded answers", answer["degraded"])
         self.journal.answers.good()
