@@ -40,6 +40,8 @@ static PGconn *db;
 static char log_name[128];
 
 static struct actor speed[SPEEDS], archive[ARCHIVES], reader[READERS], run_actor;
+static const struct actor
+    *asleep; /* it is not let go on for a while: it lags, and knows old things */
 static int runs_started, kills, crashes;
 static uint64_t seed;
 
@@ -194,6 +196,7 @@ static void schedule_begin(void)
     world_begin();
     n_servers = 1 + (int)chance(SERVERS_MAX);
     runs_started = 0;
+    asleep = NULL;
     snprintf(list, sizeof list, n_servers > 1 ? "127.0.0.1:%d,127.0.0.1:%d" : "127.0.0.1:%d",
              server[0].port, server[1].port);
     setenv("TANDEM_REDIS", list, 1);
@@ -232,8 +235,15 @@ static void step(void)
         world->given[chance(SPEEDS)].deaf = false;
     else if (x < 148)
         redis_step(chance(6));
-    else
-        let_go_on(any_actor());
+    else {
+        struct actor *actor = any_actor();
+        if (chance(60) == 0)
+            asleep = chance(4)   ? &speed[chance(SPEEDS)]
+                     : chance(2) ? &reader[chance(READERS)]
+                                 : NULL;
+        if (actor != asleep)
+            let_go_on(actor);
+    }
 }
 
 static bool caught_up(void)
