@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 #include "common/mem.h"
+#include "serving-layer/framing.h"
 #include "views/bytes.h"
 
 enum { SWEEP_MS = 100, REFUSED_MS = 1000, SMALL_BYTES = 16384 };
@@ -23,10 +24,11 @@ struct connection {
     struct connection *next; /* in all->first */
     struct bufferevent *stream;
     int64_t accepted_us;
-    int64_t request_us; /* first byte of the request that is arriving; 0: none is */
-    int64_t answer_us;  /* first byte of the answer that is not fetched; 0: none is */
-    size_t received;    /* bytes of the request that is arriving or answered */
-    bool called;        /* a request has arrived and is not answered */
+    int64_t request_us;       /* first byte of the request that is arriving; 0: none is */
+    int64_t answer_us;        /* first byte of the answer that is not fetched; 0: none is */
+    size_t received;          /* bytes of the request that is arriving or answered */
+    struct framing_look look; /* at its head */
+    bool called;              /* a request has arrived and is not answered */
     bool refused, shut;
     int fd; /* its place in all->by_fd; -1: none yet */
 };
@@ -69,6 +71,21 @@ static void by_fd_put(struct connections *all, struct connection *connection)
     all->by_fd[fd] = connection;
 }
 
+/* At the last n bytes of what has come and evhttp has not read yet. */
+static void head_look(struct connection *connection, size_t n)
+{
+    struct evbuffer *in = bufferevent_get_input(connection->stream);
+    struct evbuffer_iovec part;
+    struct evbuffer_ptr at;
+    while (n > 0 && !connection->look.ended &&
+           !evbuffer_ptr_set(in, &at, evbuffer_get_length(in) - n, EVBUFFER_PTR_SET) &&
+           evbuffer_peek(in, (ev_ssize_t)n, &at, &part, 1) > 0 && part.iov_len > 0) {
+        size_t here = part.iov_len < n ? part.iov_len : n;
+        framing_look(&connection->look, part.iov_base, here);
+        n -= here;
+    }
+}
+
 static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *context)
 {
     struct connection *connection = context;
@@ -80,6 +97,8 @@ static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *inf
         connection->request_us = clock_monotonic_us();
         by_fd_put(all, connection);
     }
+    if (!connection->called)
+        head_look(connection, info->n_added);
     connection->received += info->n_added;
     all->figures.bytes += info->n_added;
     if ((int64_t)all->figures.bytes > all->settings.bytes && connection->received > SMALL_BYTES)
@@ -237,10 +256,18 @@ struct connection *connection_of(struct connections *all, struct evhttp_request 
 void connection_answered(struct connection *connection)
 {
     connection->called = false;
+    connection->look = (struct framing_look){0};
     received_forget(connection);
-    if (!connection_ended(connection) &&
-        evbuffer_get_length(bufferevent_get_input(connection->stream)) > 0)
-        connection->request_us = clock_monotonic_us();
+    size_t behind = evbuffer_get_length(bufferevent_get_input(connection->stream));
+    if (connection_ended(connection) || behind == 0)
+        return;
+    connection->request_us = clock_monotonic_us();
+    head_look(connection, behind);
+}
+
+bool connection_is_ambiguous(const struct connection *connection)
+{
+    return connection->look.ambiguous;
 }
 
 const char *connection_refusal(const struct connection *connection)

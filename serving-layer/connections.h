@@ -33,6 +33,9 @@ void connections_free(struct connections *all); /* before the evhttp */
 struct connection *connection_of(struct connections *all, struct evhttp_request *request);
 void connection_answered(struct connection *connection);
 
+/* Held the head of the request at hand bytes that two readers may read in two ways (framing.h)? Until connection_answered. */
+bool connection_is_ambiguous(const struct connection *connection);
+
 /* NULL, or why no call of this connection should be taken up. */
 const char *connection_refusal(const struct connection *connection);
 

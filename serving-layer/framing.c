@@ -32,6 +32,35 @@ static bool has_control(const char *value)
     return false;
 }
 
+static void look_at_byte(struct framing_look *look, char c)
+{
+    if (c == '\n') {
+        look->ambiguous |= !look->cr;
+        look->ended = look->line_bytes == look->cr;
+        look->line_bytes = 0;
+        look->cr = false;
+        look->has_line = true;
+        return;
+    }
+    bool folded = look->has_line && look->line_bytes == 0 && (c == ' ' || c == '\t');
+    look->ambiguous |= look->cr || c == 0 || folded;
+    look->cr = c == '\r';
+    look->line_bytes++;
+}
+
+void framing_look(struct framing_look *look, const char *at, size_t n)
+{
+    for (size_t i = 0; i < n && !look->ended; i++)
+        look_at_byte(look, at[i]);
+}
+
+/* libevent reads no body of a HEAD: it would take it for the next request. */
+static bool has_unread_body(const struct evhttp_request *request, const char *length)
+{
+    return evhttp_request_get_command(request) == EVHTTP_REQ_HEAD &&
+           length[strspn(length, "0")] != 0;
+}
+
 int framing_check(struct evhttp_request *request, const char **why)
 {
     int lengths = 0, hosts = 0;
@@ -52,6 +81,10 @@ int framing_check(struct evhttp_request *request, const char **why)
         lengths++;
         if (!is_number(header->value)) {
             *why = "Content-Length is not a number";
+            return 400;
+        }
+        if (has_unread_body(request, header->value)) {
+            *why = "a HEAD has no body";
             return 400;
         }
     }

@@ -104,11 +104,15 @@ void routes_handle(struct evhttp_request *http, void *context)
     struct evbuffer *in = evhttp_request_get_input_buffer(http);
     struct request_error error;
     const char *why;
-    int status = framing_check(http, &why);
     call->loop = loop;
     call->http = http;
     call->connection = connection_of(loop->connections, http);
     call->began_us = clock_monotonic_us();
+    int status = framing_check(http, &why);
+    if (!status && connection_is_ambiguous(call->connection)) {
+        status = 400;
+        why = "the head holds a zero byte, a folded header, or a line that does not end with CRLF";
+    }
     call->body.n = evbuffer_get_length(in);
     call->body.at = call->body.n ? (const char *)evbuffer_pullup(in, -1) : "";
     loop->calls++;
