@@ -45,6 +45,7 @@ static void on_done(size_t failed, void *context)
 {
     struct call *call = context;
     struct figures *figures = &call->loop->figures;
+    call->loop->posts--;
     if (failed) {
         figures->not_acknowledged += (uint64_t)call->n;
         call_unavailable(
@@ -97,6 +98,7 @@ void handle_post_events(struct call *call)
                          "too many events wait for Kafka: send them again with the same event_ids");
     } else {
         accepted_put(call);
+        loop->posts++;
         producer_post(loop->producer, &loop->body, on_done, call);
     }
 }

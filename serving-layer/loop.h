@@ -45,6 +45,7 @@ struct loop {
     struct ingest_body body;
     struct figures figures;
     int calls; /* under way */
+    int posts; /* of them, those that wait for Kafka: bounded by their events (producer.h) */
     int drain_ticks;
     pthread_t thread;
 };

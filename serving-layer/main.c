@@ -107,7 +107,8 @@ static void settings_read(struct serve_settings *s, int argc, char **argv)
          .type = OPTION_INT,
          .initial = "512",
          .unit = "requests",
-         .sentence = "How many requests may be in hand; more get a 503 with Retry-After at once.",
+         .sentence =
+             "How many requests may be in hand, posts that wait for Kafka not counted; more get a 503 with Retry-After at once.",
          .into = &s->calls,
          .min = 1,
          .max = 1000000},

@@ -61,8 +61,9 @@ static const struct route *route_find(struct call *call, const char *method, cha
 }
 
 /*
- * Who cannot be served soon is told so at once: the calls in hand wait for Redis or Kafka, or for their turn, and a bound on
- * them is a bound on the time that an accepted one takes.
+ * Who cannot be served soon is told so at once: the calls in hand wait for Redis, or for their turn, and a bound on them is a
+ * bound on the time that an accepted one takes. Posts that wait for Kafka have a bound of their own: when it is away for
+ * seconds they must not keep out those who read, who do not need it.
  */
 static bool is_refused(struct call *call)
 {
@@ -70,7 +71,7 @@ static bool is_refused(struct call *call)
     const char *why = connection_refusal(call->connection);
     if (why) {
         call_close(call);
-    } else if (loop->calls >
+    } else if (loop->calls - loop->posts >
                (loop->settings->calls + loop->settings->threads - 1) / loop->settings->threads) {
         why = "too many requests are in hand";
         loop->figures.too_many_calls++;

@@ -348,6 +348,31 @@ static void more_than_can_be_served_get_503_and_the_others_are_quick(void **stat
     must_exit(0, "curl -fsS -m 1 http://$TANDEM_LISTEN/v1/popular?hours=1 >>$TANDEM_LOCAL/up.log");
 }
 
+/* Posts wait for Kafka as long as --acknowledge-ms; what reads does not wait for Kafka. */
+static void posts_that_wait_for_kafka_leave_no_read_without_an_answer(void **state)
+{
+    (void)state;
+    enum { POSTS = 200 }; /* --calls 64 */
+    static const char post[] = "POST /v1/events HTTP/1.1\r\nHost: a\r\nContent-Length: 37\r\n\r\n"
+                               "{\"type\":\"view\",\"user\":\"u\",\"item\":\"i\"}";
+    int fd[POSTS];
+    must_exit(0, "kill -STOP $(cat $TANDEM_LOCAL/run/kafka.pid)");
+    for (int i = 0; i < POSTS; i++)
+        fd[i] = sent(post, sizeof post - 1);
+    usleep(200000);
+    int refused = run("for i in 1 2 3; do curl -fsS -m 2 http://$TANDEM_LISTEN/v1/views/users/all"
+                      " >>$TANDEM_LOCAL/up.log || exit; done");
+    must_exit(0, "kill -CONT $(cat $TANDEM_LOCAL/run/kafka.pid)");
+    assert_int_equal(refused, 0);
+    for (int i = 0; i < POSTS; i++) {
+        struct pollfd on = {fd[i], POLLIN, 0};
+        assert_int_equal(poll(&on, 1, 20000), 1);
+        bool closed;
+        assert_non_null(strstr(take(fd[i], 50, &closed), "HTTP/1.1 202 "));
+        close(fd[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +386,7 @@ int main(void)
         cmocka_unit_test(ten_thousand_idle_connections_disturb_nobody),
         cmocka_unit_test(bodies_that_do_not_end_are_bounded_together),
         cmocka_unit_test(more_than_can_be_served_get_503_and_the_others_are_quick),
+        cmocka_unit_test(posts_that_wait_for_kafka_leave_no_read_without_an_answer),
     };
     int failed = cmocka_run_group_tests(tests, up, NULL);
     deployment_down(failed == 0);
