@@ -1,10 +1,11 @@
 /*
  * Step 3: folds the events between the boundaries, partition by partition, in chunks.
  *
- * A chunk is one transaction: what it adds to rows, the users' states behind it, and the partition's checkpoint, moved by
- * compare-and-set from where the chunk began. So after a kill the checkpoint says exactly which events are in what is staged, and
+ * A chunk is one transaction: a part of one partition, or of several where they are short, so that a small run is one chunk.
+ * It has what the parts add to rows, the users' states behind them, and the partitions' checkpoints, moved by compare-and-set
+ * from where the parts began. So after a kill the checkpoints say exactly which events are in what is staged, and
  * the states to go on from are those staged by the chunk before: first staged_state of this run, then the newest version
- * of user_state before it. Within a process the fold keeps states from chunk to chunk, so most are never read back.
+ * of user_state before it. Within a process the fold keeps a partition's states from chunk to chunk, so most are never read back.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -27,18 +28,20 @@ struct forgotten {
 
 struct aggregate {
     struct run *run;
+    /* the part under way */
     int partition;
-    int64_t from, to; /* of the chunk */
-    bool first;       /* nothing of this partition is staged yet */
-    bool look_up;     /* a user that the fold does not know may have a state in Postgres */
+    int64_t from, to;
+    bool first;   /* nothing of this partition is staged yet */
+    bool look_up; /* a user that the fold does not know may have a state in Postgres */
     struct names *names;
     struct fold *fold;
     struct deltas *deltas;
     struct forgotten *forgotten;
     size_t n_forgotten, forgotten_cap;
     struct bytes forgotten_users, packed;
-    int64_t events, duplicates; /* of the chunk */
-    int64_t all_events, all_duplicates, chunks;
+    int64_t events;       /* of the part */
+    int64_t chunk_events; /* of the chunk so far */
+    int64_t all_events, duplicates, chunks;
 };
 
 static void fold_begin(struct aggregate *a)
@@ -65,7 +68,7 @@ static void aggregate_free(struct aggregate *a)
 
 /* ---- reading ---- */
 
-/* Brings the states of the chunk's users that the fold does not know. Subqueries, not joins: those are always looked up by
+/* Brings the states of the part's users that the fold does not know. Subqueries, not joins: those are always looked up by
  * key, where a join with a table that has just been filled may read all of it for each user. */
 static int states_bring(struct aggregate *a, struct err *err)
 {
@@ -85,19 +88,13 @@ static int states_bring(struct aggregate *a, struct err *err)
              a->to);
     struct copy_out rows = {0};
     struct text field[FIELDS];
-    int more = statement_run(run->db, err, "BEGIN READ ONLY") < 0 ||
-                       statement_plan_by_keys(run->db, err) ||
-                       copy_out_begin(&rows, run->db, sql, err)
-                   ? -1
-                   : 1;
+    int more = copy_out_begin(&rows, run->db, sql, err) ? -1 : 1;
     while (more > 0 && (more = copy_out_row(&rows, field, FIELDS, err)) > 0)
         if (!fold_knows(a->fold, field[USER]) && fold_put_state(a->fold, field[USER], field[STATE]))
             more = err_set(err, ERR_DATA,
                            "partition %d: a stored user state is damaged: `tandem-batch rebuild`",
                            a->partition);
     copy_out_end(&rows);
-    if (more == 0 && statement_run(run->db, err, "COMMIT") < 0)
-        return -1;
     return more;
 }
 
@@ -129,9 +126,9 @@ static int event_take(struct aggregate *a, const struct event *event, int64_t of
     return 0;
 }
 
-static int chunk_fold(struct aggregate *a, struct err *err)
+static int part_fold(struct aggregate *a, struct err *err)
 {
-    a->events = a->duplicates = 0;
+    a->events = 0;
     a->n_forgotten = 0;
     bytes_clear(&a->forgotten_users);
     if (a->look_up && states_bring(a, err))
@@ -255,19 +252,72 @@ static int checkpoint_move(struct aggregate *a, struct err *err)
     return moved < 0 ? -1 : 0;
 }
 
+/* ---- the step ---- */
+
+static int part(struct aggregate *a, struct err *err)
+{
+    const struct run *run = a->run;
+    if (checkpoint_move(a, err) || part_fold(a, err) || stage_states(a, err) ||
+        stage_forgets(a, err))
+        return -1;
+    fold_forget_touched(a->fold);
+    a->first = false;
+    a->chunk_events += a->events;
+    log_info(RUN_LOG,
+             "aggregated n=%" PRId64 " partition=%d offset=%" PRId64 " of=%" PRId64
+             " events=%" PRId64,
+             run->n, a->partition, a->to, run->boundary[a->partition], a->events);
+    return 0;
+}
+
+/* On to the first offset of `p` that is not staged yet; none of the states known is of this partition. */
+static int partition_begin(struct aggregate *a, int p, struct err *err)
+{
+    const struct run *run = a->run;
+    a->partition = p;
+    if (p >= run->partitions)
+        return 0;
+    if (statement_number(run->db, err, &a->to,
+                         "SELECT \"offset\" FROM checkpoint WHERE n = %" PRId64
+                         " AND partition = %d",
+                         run->n, p))
+        return -1;
+    a->first = a->to == (run->rebuild ? 0 : run->before[p]);
+    a->look_up = !a->first || (!run->rebuild && run->n > 1);
+    fold_reset(a->fold);
+    return 0;
+}
+
+/* As many parts as chunk_events allow. */
+static int chunk_parts(struct aggregate *a, struct err *err)
+{
+    const struct run *run = a->run;
+    int64_t left = run->settings->chunk_events;
+    while (left > 0 && a->partition < run->partitions) {
+        int64_t behind = run->boundary[a->partition] - a->to;
+        a->from = a->to;
+        a->to += behind < left ? behind : left;
+        left -= a->to - a->from;
+        if (a->to > a->from && part(a, err))
+            return -1;
+        if (a->to >= run->boundary[a->partition] && partition_begin(a, a->partition + 1, err))
+            return -1;
+    }
+    return 0;
+}
+
 static int chunk_stage(struct aggregate *a, struct err *err)
 {
     PGconn *db = a->run->db;
-    if (statement_run(db, err, "BEGIN") < 0 || checkpoint_move(a, err) || stage_rows(a, err) ||
-        stage_states(a, err) || stage_forgets(a, err) ||
+    a->chunk_events = 0;
+    if (statement_run(db, err, "BEGIN") < 0 || statement_plan_by_keys(db, err) ||
+        chunk_parts(a, err) || stage_rows(a, err) ||
         statement_run(db, err, "UPDATE run SET events = events + %" PRId64 " WHERE n = %" PRId64,
-                      a->events, a->run->n) < 0)
+                      a->chunk_events, a->run->n) < 0)
         return -1;
     failpoint("run:aggregate:staged");
     return statement_run(db, err, "COMMIT") < 0 ? -1 : 0;
 }
-
-/* ---- the step ---- */
 
 /* Memory is bounded: what was thrown away is looked up again. */
 static void forget_much(struct aggregate *a)
@@ -282,46 +332,25 @@ static void forget_much(struct aggregate *a)
 
 static int chunk(struct aggregate *a, struct err *err)
 {
-    if (chunk_fold(a, err) || chunk_stage(a, err))
+    if (stop_asked())
+        return err_set(err, ERR_RETRY, "stopped between two chunks: the next start goes on");
+    if (chunk_stage(a, err))
         return -1;
     failpoint("run:aggregate:chunk");
-    fold_forget_touched(a->fold);
     deltas_clear(a->deltas);
-    a->first = false;
-    a->all_events += a->events;
-    a->all_duplicates += a->duplicates;
+    a->all_events += a->chunk_events;
     a->chunks++;
     forget_much(a);
     return 0;
 }
 
-static int partition_aggregate(struct aggregate *a, int p, struct err *err)
+static int all_chunks(struct aggregate *a, struct err *err)
 {
-    const struct run *run = a->run;
-    int64_t start = run->rebuild ? 0 : run->before[p], at;
-    if (statement_number(run->db, err, &at,
-                         "SELECT \"offset\" FROM checkpoint WHERE n = %" PRId64
-                         " AND partition = %d",
-                         run->n, p))
+    if (partition_begin(a, 0, err))
         return -1;
-    a->partition = p;
-    a->first = at == start;
-    a->look_up = !a->first || (!run->rebuild && run->n > 1);
-    fold_reset(a->fold); /* states are those of one partition */
-    while (at < run->boundary[p]) {
-        int64_t left = run->boundary[p] - at, chunk_offsets = run->settings->chunk_events;
-        a->from = at;
-        a->to = at + (left < chunk_offsets ? left : chunk_offsets);
-        if (stop_asked())
-            return err_set(err, ERR_RETRY, "stopped between two chunks: the next start goes on");
+    while (a->partition < a->run->partitions)
         if (chunk(a, err))
             return -1;
-        at = a->to;
-        log_info(RUN_LOG,
-                 "aggregated n=%" PRId64 " partition=%d offset=%" PRId64 " of=%" PRId64
-                 " events=%" PRId64,
-                 run->n, p, at, run->boundary[p], a->events);
-    }
     return 0;
 }
 
@@ -334,13 +363,11 @@ int run_aggregate(struct run *run, struct err *err)
         run_step_begin(run, "aggregate", err))
         return -1;
     fold_begin(&a);
-    int failed = 0;
-    for (int p = 0; !failed && p < run->partitions; p++)
-        failed = partition_aggregate(&a, p, err);
+    int failed = all_chunks(&a, err);
     aggregate_free(&a);
     if (failed || statement_run(run->db, err, "BEGIN") < 0 || run_move(run, "check", err) ||
         run_step_end(run, "aggregate", a.all_events, err, "chunks %" PRId64 ", duplicates %" PRId64,
-                     a.chunks, a.all_duplicates) ||
+                     a.chunks, a.duplicates) ||
         statement_run(run->db, err, "COMMIT") < 0)
         return -1;
     failpoint("run:aggregate:done");

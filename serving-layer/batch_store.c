@@ -255,6 +255,7 @@ static int store_look(struct batch_store *store, struct err *err)
         return -1;
     if (loaded) {
         version_swap(store, loaded, clock_monotonic_us() - began_us);
+        lease_keep(store); /* a run waits for it */
         malloc_trim(0);
     }
     return 0;
