@@ -98,11 +98,11 @@ static int records_are_gone(const struct archive_log *log, const rd_kafka_messag
                             struct err *err)
 {
     int64_t begin, end;
-    rd_kafka_resp_err_t why = rd_kafka_query_watermark_offsets(
-        log->kafka, log->topic, message->partition, &begin, &end, CHECK_MS);
-    if (why)
-        return err_set(err, ERR_RETRY, "kafka: beginning of %s[%d]: %s", log->topic,
-                       message->partition, rd_kafka_err2str(why));
+    if (event_log_edges(log->kafka, log->topic, message->partition, 1, LOG_BEGIN, &begin, CHECK_MS,
+                        err) ||
+        event_log_edges(log->kafka, log->topic, message->partition, 1, LOG_END, &end, CHECK_MS,
+                        err))
+        return -1;
     return err_set(
         err, ERR_FATAL,
         "%s[%d]: Kafka does not have the next offset that the master dataset needs, only %" PRId64
@@ -163,9 +163,10 @@ void log_record_release(struct log_record *record)
 
 void archive_log_hurry(struct archive_log *log, int partition)
 {
-    int64_t low, high;
+    int64_t end;
+    struct err unused; /* the question alone wakes librdkafka */
     if (rd_kafka_queue_length(log->queue) < QUEUE_LOW)
-        rd_kafka_query_watermark_offsets(log->kafka, log->topic, partition, &low, &high, HURRY_MS);
+        event_log_edges(log->kafka, log->topic, partition, 1, LOG_END, &end, HURRY_MS, &unused);
 }
 
 int64_t archive_log_lag(struct archive_log *log, const int64_t *offset)

@@ -68,13 +68,10 @@ int topic_find(rd_kafka_t *client, const char *topic, struct topic_found *found,
     if (partitions_find(client, topic, &found->partitions, &led, err))
         return -1;
     for (int p = 0; p < found->partitions; p++) {
-        int64_t low, high;
-        rd_kafka_resp_err_t why =
-            rd_kafka_query_watermark_offsets(client, topic, p, &low, &high, ANSWER_MS);
-        if (why)
-            return err_set(err, ERR_RETRY, "kafka: end of %s[%d]: %s", topic, p,
-                           rd_kafka_err2str(why));
-        found->end += high;
+        int64_t end;
+        if (event_log_edges(client, topic, p, 1, LOG_END, &end, ANSWER_MS, err))
+            return -1;
+        found->end += end;
     }
     return 0;
 }

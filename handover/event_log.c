@@ -97,6 +97,27 @@ int event_log_check(rd_kafka_t *client, const char *topic, int partitions, int t
     return topic_ask(client, topic, timeout_ms, topic_check, partitions, err);
 }
 
+/* The protocol's timestamps -1 and -2 ask for the end and the beginning; librdkafka hands them on as they are. */
+int event_log_edges(rd_kafka_t *client, const char *topic, int first, int n, enum log_edge edge,
+                    int64_t *offset, int timeout_ms, struct err *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(n);
+    for (int i = 0; i < n; i++)
+        rd_kafka_topic_partition_list_add(list, topic, first + i)->offset = edge;
+    rd_kafka_resp_err_t failed = rd_kafka_offsets_for_times(client, list, timeout_ms);
+    for (int i = 0; !failed && i < n; i++) {
+        failed = list->elems[i].err ? list->elems[i].err
+                 : list->elems[i].offset < 0
+                     ? RD_KAFKA_RESP_ERR__TIMED_OUT /* asked for, and not answered */
+                     : RD_KAFKA_RESP_ERR_NO_ERROR;
+        offset[i] = list->elems[i].offset;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return failed ? err_set(err, ERR_RETRY, "kafka: %s of %s: %s",
+                            edge == LOG_END ? "end" : "beginning", topic, rd_kafka_err2str(failed))
+                  : 0;
+}
+
 /* 1: it is there; 0: it is not. */
 static int topic_is_there(const rd_kafka_metadata_topic_t *topic, const char *name, int partitions,
                           struct err *err)

@@ -28,6 +28,15 @@ void event_log_set(rd_kafka_conf_t *conf, const char *name, const char *value);
 int event_log_check(rd_kafka_t *client, const char *topic, int partitions, int timeout_ms,
                     struct err *err);
 
+/*
+ * Where partitions first .. first + n - 1 begin (the first record that Kafka still has) or end (the next record), into
+ * offset[0 .. n - 1]. ERR_RETRY: no answer within the time. Not by rd_kafka_query_watermark_offsets: before librdkafka 2.3
+ * that waits for ever while a broker is away (confluentinc/librdkafka, issue 2588).
+ */
+enum log_edge { LOG_BEGIN = RD_KAFKA_OFFSET_BEGINNING, LOG_END = RD_KAFKA_OFFSET_END };
+int event_log_edges(rd_kafka_t *client, const char *topic, int first, int n, enum log_edge edge,
+                    int64_t *offset, int timeout_ms, struct err *err);
+
 /* Reads the deployment's mark into `deployment` ("" when there is none). Opens and closes a consumer of its own. */
 int event_log_deployment(const char *bootstrap, const char *topic, char *deployment, size_t bytes,
                          struct err *err);

@@ -189,16 +189,9 @@ static int look_at_postgres(struct watcher *watcher, struct look *look, struct e
 
 static int look_at_kafka(struct watcher *watcher, struct look *look, struct err *err)
 {
-    for (int p = 0; p < watcher->deployment.partitions; p++) {
-        int64_t low, high;
-        rd_kafka_resp_err_t failed = rd_kafka_query_watermark_offsets(
-            watcher->kafka, watcher->deployment.topic, p, &low, &high, QUERY_MS);
-        if (failed)
-            return err_set(err, ERR_RETRY, "kafka: end of %s[%d]: %s", watcher->deployment.topic, p,
-                           rd_kafka_err2str(failed));
-        look->log_end[p] = high;
-    }
-    return 0;
+    return event_log_edges(watcher->kafka, watcher->deployment.topic, 0,
+                           (int)watcher->deployment.partitions, LOG_END, look->log_end, QUERY_MS,
+                           err);
 }
 
 static void complain(struct watcher *watcher, enum about about, const struct err *err)

@@ -157,11 +157,9 @@ static int find_ends(struct reading *r, struct err *err)
     const struct kafka_settings *s = r->settings;
     for (int p = 0; p < s->partitions; p++) {
         int64_t low, high;
-        rd_kafka_resp_err_t failed =
-            rd_kafka_query_watermark_offsets(r->client, s->topic, p, &low, &high, CHECK_MS);
-        if (failed)
-            return err_set(err, ERR_RETRY, "ends of %s/%d: %s", s->topic, p,
-                           rd_kafka_err2str(failed));
+        if (event_log_edges(r->client, s->topic, p, 1, LOG_BEGIN, &low, CHECK_MS, err) ||
+            event_log_edges(r->client, s->topic, p, 1, LOG_END, &high, CHECK_MS, err))
+            return -1;
         if (r->until[p] < 0)
             r->until[p] = high;
         if (r->until[p] > high)

@@ -95,6 +95,28 @@ static void kafka_may_be_killed_and_restarted(void **state)
     must_be_exact();
 }
 
+/* Asked before Kafka goes and then all the while: a question that is on its way when the broker goes must come to an end, too. */
+static void while_kafka_is_away_status_says_so_and_programs_can_be_stopped(void **state)
+{
+    (void)state;
+    wait_caught_up();
+    must_exit(0, "(for i in $(seq 12); do curl -sS -m 20 -o $TANDEM_LOCAL/status.now "
+                 "http://$TANDEM_LISTEN/v1/status || echo not answered; sleep 0.05; done) "
+                 ">$TANDEM_LOCAL/status.log 2>&1 & echo $! >$TANDEM_LOCAL/asker.pid; sleep 0.3");
+    kill_server("kafka");
+    wait_until(60, "! kill -0 $(cat $TANDEM_LOCAL/asker.pid) 2>>$TANDEM_LOCAL/kill.err");
+    must_exit(0, "! grep . $TANDEM_LOCAL/status.log && "
+                 "curl -sS -m 20 http://$TANDEM_LISTEN/v1/status | grep -q '\"kafka\":false'");
+    must_exit(0, "for p in serve archive speed-1; do STOP_SECONDS=20 deploy/local/stack stop $p; "
+                 "done >$TANDEM_LOCAL/stopped.log 2>&1 && ! grep . $TANDEM_LOCAL/stopped.log");
+    start_server("kafka");
+    start_program("serve", "tandem-serve");
+    start_program("archive", "tandem-batch archive");
+    start_program("speed-1", "tandem-speed");
+    wait_until(60, "curl -fsS -m 5 http://$TANDEM_LISTEN/readyz");
+    must_be_exact();
+}
+
 static int status_of(const char *path)
 {
     char *status = output_of(
@@ -196,6 +218,7 @@ int main(void)
         cmocka_unit_test(a_redis_that_is_away_means_degraded_but_exact_answers),
         cmocka_unit_test(postgres_may_be_away_for_a_while),
         cmocka_unit_test(kafka_may_be_killed_and_restarted),
+        cmocka_unit_test(while_kafka_is_away_status_says_so_and_programs_can_be_stopped),
         cmocka_unit_test(everything_started_without_its_servers_becomes_ready_when_they_are_there),
         cmocka_unit_test(a_second_speed_instance_takes_over_what_a_killed_one_had),
         cmocka_unit_test(killed_archiver_and_speed_layer_lose_and_double_nothing),
