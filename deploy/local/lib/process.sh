@@ -10,13 +10,14 @@
 boot_id=$(</proc/sys/kernel/random/boot_id)
 
 # process_mark PID: sets REPLY to what tells this process from a later one with its pid. Fails if it is gone;
-# a zombie is gone, too: the first process of a container may never collect it.
+# a zombie is gone, too: the first process of a container may never collect it. But not while it has other threads: one
+# that was just killed is a zombie before the last of them lets go of its ports and files.
 process_mark() {
     local stat fields
     { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
-    # The name in parentheses may hold anything, so count from behind it: state is field 3, start time 22.
+    # The name in parentheses may hold anything, so count from behind it: state is field 3, threads 20, start time 22.
     read -ra fields <<<"${stat##*) }"
-    [[ ${fields[0]} != [ZX] ]] || return 1
+    [[ ${fields[0]} != [ZX] ]] || ((fields[17] > 1)) || return 1
     REPLY=${fields[19]}@$boot_id
 }
 
