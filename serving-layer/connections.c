@@ -5,6 +5,7 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 
 #include "common/clock.h"
@@ -12,7 +13,7 @@
 #include "serving-layer/framing.h"
 #include "views/bytes.h"
 
-enum { SWEEP_MS = 100, REFUSED_MS = 1000, SMALL_BYTES = 16384 };
+enum { SWEEP_MS = 100, REFUSED_MS = 1000, IDLE_MS = 1000, SMALL_BYTES = 16384 };
 
 /*
  * libevent tells of a connection's beginning (it asks for a bufferevent), not of its end. So a reference to the bufferevent
@@ -30,12 +31,15 @@ struct connection {
     struct framing_look look; /* at its head */
     bool called;              /* a request has arrived and is not answered */
     bool refused, shut;
-    int fd; /* its place in all->by_fd; -1: none yet */
+    int fd;          /* its place in all->by_fd; -1: none yet */
+    int64_t idle_us; /* since when it is in all->idle; 0: it is not */
+    TAILQ_ENTRY(connection) in_idle;
 };
 
 /* As connections_figures, written by the loop and read by any. */
 struct counts {
-    _Atomic uint64_t open, bytes, refused, late_requests, late_answers, over_bytes, unanswered;
+    _Atomic uint64_t open, bytes, refused, late_requests, late_answers, over_bytes, idle,
+        unanswered;
 };
 
 struct connections {
@@ -43,6 +47,7 @@ struct connections {
     struct event_base *base;
     struct event *sweep;
     struct connection *first;
+    TAILQ_HEAD(, connection) idle; /* nothing asked and nothing to fetch, the longest so first */
     struct connection **by_fd;
     size_t by_fd_cap;
     int64_t swept_us;
@@ -57,6 +62,34 @@ static void connection_shut(struct connection *connection, _Atomic uint64_t *cou
     (*counted)++;
     shutdown(bufferevent_getfd(connection->stream),
              SHUT_RDWR); /* evhttp meets the end, and closes */
+}
+
+/* ---- idle ones ---- */
+
+static void idle_begin(struct connection *connection)
+{
+    if (connection->idle_us)
+        return;
+    connection->idle_us = clock_monotonic_us();
+    TAILQ_INSERT_TAIL(&connection->all->idle, connection, in_idle);
+}
+
+static void idle_end(struct connection *connection)
+{
+    if (connection->idle_us)
+        TAILQ_REMOVE(&connection->all->idle, connection, in_idle);
+    connection->idle_us = 0;
+}
+
+/* Makes room for a newcomer: true when one could be closed. A client may find its idle connection closed at any time. */
+static bool idle_close(struct connections *all)
+{
+    struct connection *longest = TAILQ_FIRST(&all->idle);
+    if (!longest || clock_monotonic_us() - longest->idle_us < IDLE_MS * 1000)
+        return false;
+    idle_end(longest);
+    connection_shut(longest, &all->figures.idle);
+    return true;
 }
 
 /* ---- bytes ---- */
@@ -93,6 +126,7 @@ static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *inf
     (void)buffer;
     if (!info->n_added)
         return;
+    idle_end(connection);
     if (!connection->request_us && !connection->called) {
         connection->request_us = clock_monotonic_us();
         by_fd_put(all, connection);
@@ -114,6 +148,8 @@ static void on_output(struct evbuffer *buffer, const struct evbuffer_cb_info *in
     connection->answer_us = evbuffer_get_length(buffer) > 0 ? clock_monotonic_us() : 0;
     if (connection->request_us) /* what is there of the next request is read from now on */
         connection->request_us = clock_monotonic_us();
+    else if (!connection->answer_us && !connection->called)
+        idle_begin(connection);
 }
 
 static void received_forget(struct connection *connection)
@@ -136,6 +172,7 @@ static void connection_free(struct connection *connection)
     struct connections *all = connection->all;
     struct evbuffer *out = bufferevent_get_output(connection->stream);
     received_forget(connection);
+    idle_end(connection);
     evbuffer_remove_cb(bufferevent_get_input(connection->stream), on_input, connection);
     evbuffer_remove_cb(out, on_output, connection);
     all->figures.bytes -= evbuffer_get_length(out);
@@ -189,7 +226,7 @@ static bool is_full(struct connections *all)
         return false;
     if (clock_monotonic_us() - all->swept_us > SWEEP_MS * 1000 / 4)
         sweep(all);
-    return (int64_t)all->figures.open >= all->settings.most;
+    return (int64_t)all->figures.open >= all->settings.most && !idle_close(all);
 }
 
 static struct bufferevent *on_accept(struct event_base *base, void *context)
@@ -212,6 +249,8 @@ static struct bufferevent *on_accept(struct event_base *base, void *context)
     bufferevent_incref(stream);
     evbuffer_add_cb(bufferevent_get_input(stream), on_input, connection);
     evbuffer_add_cb(bufferevent_get_output(stream), on_output, connection);
+    if (!refused)
+        idle_begin(connection);
     return stream;
 }
 
@@ -222,6 +261,7 @@ struct connections *connections_new(struct event_base *base, struct evhttp *http
 {
     struct connections *all = xcalloc(1, sizeof *all);
     all->settings = *settings;
+    TAILQ_INIT(&all->idle);
     all->base = base;
     all->sweep = event_new(base, -1, EV_PERSIST, on_sweep, all);
     event_add(all->sweep, &(struct timeval){0, SWEEP_MS * 1000});
@@ -284,6 +324,7 @@ void connections_figures(const struct connections *all, struct connections_figur
 {
     const struct counts *now = &all->figures;
     *figures = (struct connections_figures){
-        now->open, now->bytes, now->refused, now->late_requests, now->late_answers, now->over_bytes,
+        now->open,         now->bytes,      now->refused, now->late_requests,
+        now->late_answers, now->over_bytes, now->idle,
     };
 }

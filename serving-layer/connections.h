@@ -18,7 +18,8 @@ struct evhttp;
 struct evhttp_request;
 
 struct connections_settings {
-    int64_t most;       /* open at once; who comes after gets a 503 and is closed */
+    int64_t
+        most; /* open at once; then the longest idle is closed for a newcomer, who gets a 503 if none is */
     int64_t request_ms; /* from a request's first byte to its last */
     int64_t answer_ms;  /* from an answer's first byte to the client's having fetched it */
     int64_t bytes;      /* of requests and answers that wait, all connections together */
@@ -41,7 +42,7 @@ const char *connection_refusal(const struct connection *connection);
 
 struct connections_figures {
     uint64_t open, bytes;
-    uint64_t refused, late_requests, late_answers, over_bytes; /* connections, ever */
+    uint64_t refused, late_requests, late_answers, over_bytes, idle; /* connections, ever */
 };
 void connections_figures(const struct connections *all, struct connections_figures *figures);
 

@@ -112,7 +112,7 @@ static void connections_put(struct bytes *out, const struct server *server)
         connections_figures(server->loop[l]->connections, &of);
         all.open += of.open, all.bytes += of.bytes, all.refused += of.refused;
         all.late_requests += of.late_requests, all.late_answers += of.late_answers;
-        all.over_bytes += of.over_bytes;
+        all.over_bytes += of.over_bytes, all.idle += of.idle;
     }
     head(out, "tandem_http_connections", "gauge", "Open connections.");
     line(out, "tandem_http_connections %llu", (unsigned long long)all.open);
@@ -125,7 +125,8 @@ static void connections_put(struct bytes *out, const struct server *server)
         uint64_t n;
     } refused[] = {{"calls", SUM(server, too_many_calls)}, {"framing", SUM(server, badly_framed)},
                    {"connections", all.refused},           {"request_s", all.late_requests},
-                   {"answer_s", all.late_answers},         {"buffer_bytes", all.over_bytes}};
+                   {"answer_s", all.late_answers},         {"buffer_bytes", all.over_bytes},
+                   {"idle", all.idle}};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         line(out, "tandem_http_refused_total{bound=\"%s\"} %llu", refused[i].bound,
              (unsigned long long)refused[i].n);

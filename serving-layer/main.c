@@ -99,7 +99,8 @@ static void settings_read(struct serve_settings *s, int argc, char **argv)
          .type = OPTION_INT,
          .initial = "12000",
          .unit = "connections",
-         .sentence = "How many may be open; who comes after gets a 503 and is closed.",
+         .sentence =
+             "How many may be open; for who comes after the longest idle one is closed; if none is idle, a 503.",
          .into = &s->connections,
          .min = 1,
          .max = 1000000},

@@ -284,12 +284,14 @@ static void ten_thousand_idle_connections_disturb_nobody(void **state)
     free(resident);
     int more[1000], n_more = 0;
     bool closed;
-    for (; n_more < 1000; n_more++) { /* beyond --connections */
+    usleep(1100000); /* who is idle for less than a second is not closed for a newcomer */
+    for (; n_more < 1000; n_more++) { /* beyond --connections, each in the middle of a request */
         more[n_more] = connect_to_serve();
-        send(more[n_more], BEHIND, strlen(BEHIND), MSG_NOSIGNAL);
+        send(more[n_more], "GET /v1/status HTTP/1.1\r\n", 25, MSG_NOSIGNAL);
     }
-    put(more[999], "GET /v1/status HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_non_null(strstr(take(more[999], 3000, &closed), "503"));
+    put(more[999], "Host: a\r\n\r\n");
+    assert_non_null(strstr(take(more[999], 3000, &closed), "HTTP/1.1 200 "));
+    assert_true(refused_by("idle") > 0);
     for (int i = 0; i < CROWD; i++)
         close(fd[i]);
     for (int i = 0; i < n_more; i++)
@@ -298,6 +300,70 @@ static void ten_thousand_idle_connections_disturb_nobody(void **state)
     wait_until(
         5,
         "[ $(curl -fsS http://$TANDEM_LISTEN/metrics | awk '/^tandem_http_connections / {print $2}') -lt 10 ]");
+}
+
+/* tandem-serve anew, with these options besides. */
+static void serve_anew(const char *options)
+{
+    char command[256];
+    snprintf(command, sizeof command, "tandem-serve --request-s 5 %s", options);
+    stop_program("serve");
+    start_program("serve", command);
+    wait_until(20, "curl -fsS -o $TANDEM_LOCAL/ready http://$TANDEM_LISTEN/readyz");
+    usleep(200000); /* that connection is over, too */
+}
+
+static bool is_closed(int fd, int within_ms)
+{
+    struct pollfd on = {fd, POLLIN, 0};
+    char byte;
+    return poll(&on, 1, within_ms) > 0 && recv(fd, &byte, 1, MSG_DONTWAIT) <= 0;
+}
+
+/* 20 may be open. The first is in the middle of a request, the others are idle, the second the longest. */
+static void for_a_newcomer_the_longest_idle_connection_is_closed(void **state)
+{
+    (void)state;
+    enum { MOST = 20 };
+    int fd[MOST];
+    bool closed;
+    serve_anew("--connections 20");
+    for (int i = 0; i < MOST; i++) {
+        fd[i] = connect_to_serve();
+        usleep(20000);
+    }
+    put(fd[0], "GET /healthz HTTP/1.1\r\n");
+    usleep(1500000);
+    for (int i = 1; i <= 2; i++) {
+        int newcomer = sent(BEHIND, strlen(BEHIND));
+        assert_non_null(strstr(take(newcomer, 300, &closed), "HTTP/1.1 200 "));
+        close(newcomer);
+        assert_true(is_closed(fd[i], 2000));
+        usleep(300000); /* its place is free: the next newcomer takes that */
+        fd[i] = connect_to_serve();
+        usleep(200000);
+    }
+    for (int i = 3; i < MOST; i++)
+        assert_false(is_closed(fd[i], 0));
+    put(fd[0], "Host: a\r\n\r\n");
+    assert_non_null(strstr(take(fd[0], 300, &closed), "HTTP/1.1 200 "));
+    assert_true(refused_by("idle") >= 2);
+    for (int i = 0; i < MOST; i++)
+        close(fd[i]);
+}
+
+static void a_connection_that_sends_nothing_is_closed_after_idle_s(void **state)
+{
+    (void)state;
+    serve_anew("--idle-s 1");
+    int never = connect_to_serve(), once = sent(BEHIND, strlen(BEHIND));
+    assert_false(is_closed(never, 500));
+    assert_true(is_closed(never, 2500));
+    bool closed;
+    assert_non_null(strstr(take(once, 100, &closed), "HTTP/1.1 200 "));
+    assert_true(closed || is_closed(once, 2500));
+    close(never);
+    close(once);
 }
 
 /* Sends what the socket takes until all is sent, or the server closes. */
@@ -387,6 +453,8 @@ int main(void)
         cmocka_unit_test(bodies_that_do_not_end_are_bounded_together),
         cmocka_unit_test(more_than_can_be_served_get_503_and_the_others_are_quick),
         cmocka_unit_test(posts_that_wait_for_kafka_leave_no_read_without_an_answer),
+        cmocka_unit_test(for_a_newcomer_the_longest_idle_connection_is_closed),
+        cmocka_unit_test(a_connection_that_sends_nothing_is_closed_after_idle_s),
     };
     int failed = cmocka_run_group_tests(tests, up, NULL);
     deployment_down(failed == 0);

@@ -183,7 +183,7 @@ void actor_reader(int ask_everything)
         _exit(0);
     }
     for (;; actor_yield("reader", 1)) {
-        if (chance(10) == 0 || (look_wanted && chance(2)))
+        if (chance(world->lazy_readers ? 100 : 10) == 0 || (look_wanted && chance(2)))
             look(db);
         if (waiting < 4 && chance(2))
             ask(reader, -1, 1 + (int)chance(ANSWER_ROWS), (int)chance(2 * USERS) - USERS);

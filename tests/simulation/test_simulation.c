@@ -30,7 +30,7 @@
 #include "views/catalogue.h"
 #include "views/row.h"
 
-enum { SERVERS_MAX = 2, ARCHIVES = 2, READERS = 2, STEPS = 420, REST_STEPS = 6000 };
+enum { SERVERS_MAX = 2, ARCHIVES = 2, READERS = 2, STEPS = 600, REST_STEPS = 6000 };
 
 static struct redis_server server[SERVERS_MAX];
 static redisContext *redis[SERVERS_MAX];
@@ -41,7 +41,10 @@ static char log_name[128];
 
 static struct actor speed[SPEEDS], archive[ARCHIVES], reader[READERS], run_actor;
 static const struct actor
-    *asleep; /* it is not let go on for a while: it lags, and knows old things */
+    *asleep;           /* it is not let go on for a while: it lags, and knows old things */
+static bool knows_old; /* asleep just where it knows what a run makes old */
+static const struct actor *woken; /* from there: it and the readers go first for `hurry` steps */
+static int hurry;
 static int runs_started, kills, crashes;
 static uint64_t seed;
 
@@ -85,13 +88,25 @@ static void start_missing(void)
 static struct actor *any_actor(void)
 {
     unsigned x = chance(12);
-    if (x < 5)
+    if (x < 4)
         return &speed[chance(SPEEDS)];
     if (x < 7)
         return &archive[chance(ARCHIVES)];
-    if (x < 10)
+    if (x < 11)
         return &run_actor;
     return &reader[chance(READERS)];
+}
+
+/* Most that wait for something wait for it still: a schedule of them would be one in which nothing happens. */
+static struct actor *any_actor_awake(void)
+{
+    if (hurry > 0 && hurry-- && woken->state != ACTOR_NONE && chance(4))
+        return chance(3) ? &speed[woken - speed] : &reader[chance(READERS)];
+    struct actor *actor = any_actor();
+    while (actor == asleep || actor->state == ACTOR_NONE ||
+           ((strcmp(actor->where, "sleep") == 0 || strcmp(actor->where, "poll") == 0) && chance(8)))
+        actor = any_actor();
+    return actor;
 }
 
 static void kill_all(void)
@@ -119,6 +134,54 @@ static void rebalance(void)
     }
     if (speed[2].state == ACTOR_NONE)
         start(&speed[2], actor_speed, 2);
+}
+
+/* ---- who knows old things ---- */
+
+/*
+ * An instance of the speed layer that stands behind the publication it has read, or behind the states it has asked Redis for,
+ * falls asleep there now and then, until a run has published, or even pruned: what it knows is old then.
+ */
+static void sleep_where_it_matters(const struct actor *actor)
+{
+    bool reads = strcmp(actor->where, "speed-before-claim") == 0 ||
+                 strcmp(actor->where, "speed-states-asked") == 0;
+    if (actor >= speed && actor < speed + SPEEDS && reads && !knows_old && chance(10) == 0)
+        asleep = actor, knows_old = true;
+}
+
+static bool is_published(void)
+{
+    return strcmp(run_actor.where, "run:publish:after-commit") == 0 ||
+           strncmp(run_actor.where, "run:retire", 10) == 0;
+}
+
+/* Past the pruning a Redis that lost everything has lost the mark of what is retired, too. */
+static void wake_where_it_matters(void)
+{
+    bool pruned = strcmp(run_actor.where, "run:retire:pruned") == 0;
+    if (!knows_old || !is_published() || chance(pruned ? 2 : 8))
+        return;
+    for (int s = 0; pruned && s < n_servers; s++)
+        freeReplyObject(redisCommand(redis[s], "FLUSHALL"));
+    crashes += pruned;
+    woken = asleep;
+    hurry = 30;
+    asleep = NULL;
+    knows_old = false;
+}
+
+/* The lease of a serving instance that is far away: a run waits for it before it retires. */
+static void lease_step(void)
+{
+    struct err err;
+    const char *sql =
+        chance(3)
+            ? "INSERT INTO serving_lease SELECT 'far away', n, now() + '1 hour' FROM publication"
+              " ON CONFLICT (instance) DO UPDATE SET n = excluded.n"
+            : "DELETE FROM serving_lease";
+    if (statement_run(db, &err, "%s", sql) < 0)
+        fail_msg("%s", err.message);
 }
 
 /* ---- faults of Redis ---- */
@@ -197,6 +260,9 @@ static void schedule_begin(void)
     n_servers = 1 + (int)chance(SERVERS_MAX);
     runs_started = 0;
     asleep = NULL;
+    knows_old = false;
+    hurry = 0;
+    world->lazy_readers = chance(2);
     snprintf(list, sizeof list, n_servers > 1 ? "127.0.0.1:%d,127.0.0.1:%d" : "127.0.0.1:%d",
              server[0].port, server[1].port);
     setenv("TANDEM_REDIS", list, 1);
@@ -215,6 +281,16 @@ static void schedule_begin(void)
     start_missing();
 }
 
+static void step_of_any(void)
+{
+    struct actor *actor = any_actor_awake();
+    if (chance(60) == 0 && !knows_old)
+        asleep = chance(4) ? &speed[chance(SPEEDS)] : chance(2) ? &reader[chance(READERS)] : NULL;
+    let_go_on(actor);
+    sleep_where_it_matters(actor);
+    wake_where_it_matters();
+}
+
 static void step(void)
 {
     unsigned x = chance(1000);
@@ -223,27 +299,22 @@ static void step(void)
             world_append_event();
     else if (x < 82 && world->end[0] + world->end[1] < 300)
         world_append_hole();
-    else if (x < 95 && run_actor.state == ACTOR_NONE && runs_started < 8)
+    else if (x < (knows_old ? 140 : 105) && run_actor.state == ACTOR_NONE && runs_started < 8)
         runs_started++, start(&run_actor, actor_run, chance(5) == 0);
-    else if (x < 110)
+    else if (x < 118)
         kills++, actor_kill(any_actor());
-    else if (x < 125)
-        start_missing();
     else if (x < 131)
+        start_missing();
+    else if (x < 136)
         rebalance();
-    else if (x < 138)
+    else if (x < 142)
         world->given[chance(SPEEDS)].deaf = false;
-    else if (x < 148)
+    else if (x < 150)
         redis_step(chance(6));
-    else {
-        struct actor *actor = any_actor();
-        if (chance(60) == 0)
-            asleep = chance(4)   ? &speed[chance(SPEEDS)]
-                     : chance(2) ? &reader[chance(READERS)]
-                                 : NULL;
-        if (actor != asleep)
-            let_go_on(actor);
-    }
+    else if (x < 155)
+        lease_step();
+    else
+        step_of_any();
 }
 
 static bool caught_up(void)
