@@ -42,7 +42,7 @@ class Program:
     def wait_at_work(self, seconds):
         """Until its first thread is on a processor, or `seconds` are over: what idles in a poll is hit in no interesting place."""
         until = time.monotonic() + seconds
-        while state_of(self.process.pid) != "R" and time.monotonic() < until:
+        while state_of(self.process.pid)[0] != "R" and time.monotonic() < until:
             time.sleep(0.0005)
 
     def said(self, word):
@@ -80,27 +80,31 @@ def send_signal(pid, number):
 
 
 def state_of(pid):
-    """R: on a processor, S: asleep, T: halted, Z: dead; X: gone."""
+    """R: on a processor, S: asleep, T: halted, Z: dead; X: gone. And how many threads it has."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0]
+            fields = file.read().rpartition(")")[2].split()
+            return fields[0], int(fields[17])
     except OSError:
-        return "X"
+        return "X", 0
 
 
 def is_gone(pid):
-    return state_of(pid) in "ZX"
+    """A process that was just killed is a zombie before the last of its threads lets go of its ports."""
+    state, threads = state_of(pid)
+    return state in "ZX" and threads <= 1
 
 
 class Deployment:
-    def __init__(self):
+    def __init__(self, redis_servers):
+        self.redis_names = [f"redis-{i}" for i in range(redis_servers)]
         self.folder = tempfile.mkdtemp(prefix="tandem-chaos-", dir=os.environ.get("TMPDIR", "/var/tmp"))
         os.chmod(self.folder, 0o755)  # Postgres' user must get in
         self.logs = os.path.join(self.folder, "log")
         self.bin = os.path.join(ROOT, os.environ.get("TANDEM_BIN", "build/bin"))
         base = os.environ.get("TANDEM_PORT_BASE") or str(free_port_base())
         self.stack_environment = {k: v for k, v in os.environ.items() if not k.startswith("TANDEM_")}
-        self.stack_environment.update(TANDEM_LOCAL=self.folder, TANDEM_PORT_BASE=base)
+        self.stack_environment.update(TANDEM_LOCAL=self.folder, TANDEM_PORT_BASE=base, TANDEM_REDIS_SERVERS=str(redis_servers))
         self.environment = {}
         self.programs = {}
         self.stack_lock = threading.Lock()

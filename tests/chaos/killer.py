@@ -14,7 +14,7 @@ from deployment import send_signal
 
 DECK = (["speed"] * 5 + ["archive"] * 4 + ["run"] * 4 + ["serve"] * 3 + ["feed"] * 2 + ["zombie"] * 2 +
         ["redis", "redis torn", "redis wiped", "redis halted"] + ["postgres"] * 2 + ["postgres halted"] + ["kafka"] * 2 + ["kafka halted"])
-SERVERS = {"kafka": "kafka", "postgres": "postgres", "redis": "redis-0"}  # by the kind's first word
+SERVERS = ("kafka", "postgres", "redis")  # a kind's first word
 TORN_BYTES = 300000  # at most, of the end of Redis' log: seconds of writes, and most likely the midst of a command
 SESSION_S = 6  # session.timeout.ms of speed-layer/consumer.c: after it the group gives a halted member's partitions away
 TAKEN_S = 4    # and until another member has noticed and claimed them
@@ -36,7 +36,8 @@ class Killer:
 
     def programs_of(self, kind):
         """Names of what this kind of fault may strike."""
-        return {"speed": ["speed-1", "speed-2"], "zombie": ["speed-1", "speed-2"], "run": ["run"]}.get(kind) or [SERVERS.get(kind.split()[0], kind)]
+        first = kind.split()[0]
+        return {"speed": ["speed-1", "speed-2"], "zombie": ["speed-1", "speed-2"], "redis": self.deployment.redis_names}.get(first, [first])
 
     def free_victim(self, kind):
         """Waits until one of them is whole."""
@@ -115,7 +116,8 @@ class Killer:
     def halt_at_work(self, program):
         """While Redis does not tell it the states of users it has never seen, it has records in its hands and nothing is sent."""
         self.burst_begins()
-        redis = self.deployment.family("redis-0") if self.is_whole("redis-0") and self.chance.random() < 0.8 else []
+        server = self.chance.choice(self.deployment.redis_names)
+        redis = self.deployment.family(server) if self.is_whole(server) and self.chance.random() < 0.8 else []
         for pid in redis:
             send_signal(pid, signal.SIGSTOP)
         time.sleep(0.1 + 0.3 * self.chance.random())

@@ -103,10 +103,12 @@ static struct actor *any_actor_awake(void)
     if (hurry > 0 && hurry-- && woken->state != ACTOR_NONE && chance(4))
         return chance(3) ? &speed[woken - speed] : &reader[chance(READERS)];
     struct actor *actor = any_actor();
-    while (actor == asleep || actor->state == ACTOR_NONE ||
-           ((strcmp(actor->where, "sleep") == 0 || strcmp(actor->where, "poll") == 0) && chance(8)))
-        actor = any_actor();
-    return actor;
+    for (int tries = 0; tries < 30; tries++, actor = any_actor()) {
+        bool waits = strcmp(actor->where, "sleep") == 0 || strcmp(actor->where, "poll") == 0;
+        if (actor != asleep && actor->state != ACTOR_NONE && (!waits || chance(8) == 0))
+            return actor;
+    }
+    return actor == asleep ? &run_actor : actor;
 }
 
 static void kill_all(void)
