@@ -25,7 +25,7 @@ static rd_kafka_conf_t *consumer_conf(const char *kafka)
     static const char *const settled[][2] = {
         {"group.id", "tandem-archive"}, /* never joined: partitions are assigned by hand */
         {"enable.auto.commit", "false"},        {"enable.auto.offset.store", "false"},
-        {"auto.offset.reset", "error"},         {"fetch.wait.max.ms", "20"},
+        {"auto.offset.reset", "error"},         {"fetch.wait.max.ms", "10"},
         {"fetch.min.bytes", "262144"},          {"fetch.error.backoff.ms", "20"},
         {"fetch.message.max.bytes", "1048576"}, {"fetch.max.bytes", "4194304"},
         {"queued.max.messages.kbytes", "8192"}, {"queued.min.messages", "50000"},

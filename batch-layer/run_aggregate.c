@@ -75,17 +75,20 @@ static int states_bring(struct aggregate *a, struct err *err)
     enum { USER, STATE, FIELDS };
     char sql[1024];
     const struct run *run = a->run;
+    char staged[128] = "NULL"; /* nothing of this partition is */
+    if (!a->first)
+        snprintf(staged, sizeof staged,
+                 "(SELECT s.state FROM staged_state s WHERE s.n = %" PRId64
+                 " AND s.partition = %d AND s.\"user\" = u.\"user\")",
+                 run->n, a->partition);
     snprintf(sql, sizeof sql,
-             "COPY (SELECT u.\"user\", coalesce("
-             "(SELECT s.state FROM staged_state s WHERE s.n = %" PRId64
-             " AND s.partition = %d AND s.\"user\" = u.\"user\"),"
+             "COPY (SELECT u.\"user\", coalesce(%s,"
              " (SELECT o.state FROM user_state o WHERE o.partition = %d AND o.\"user\" = u.\"user\""
              " AND o.n < %" PRId64 " ORDER BY o.n DESC LIMIT 1))"
              " FROM (SELECT DISTINCT \"user\" FROM events WHERE partition = %d"
              " AND \"offset\" >= %" PRId64 " AND \"offset\" < %" PRId64
              ") u) TO STDOUT (FORMAT binary)",
-             run->n, a->partition, a->partition, run->rebuild ? 0 : run->n, a->partition, a->from,
-             a->to);
+             staged, a->partition, run->rebuild ? 0 : run->n, a->partition, a->from, a->to);
     struct copy_out rows = {0};
     struct text field[FIELDS];
     int more = copy_out_begin(&rows, run->db, sql, err) ? -1 : 1;

@@ -16,13 +16,16 @@
 static int write_piece(struct run *run, struct copy_in *in, const struct view_change *change,
                        struct err *err)
 {
-    if (copy_in_row(in, 5, err))
+    if (copy_in_row(in, 8, err))
         return -1;
     copy_in_text(in, change->view);
     copy_in_text(in, change->group);
     copy_in_int8(in, run->n);
     copy_in_bool(in, change->rewrite);
     copy_in_text(in, change->rewrite ? change->whole : change->change);
+    copy_in_int4(in, change->pieces);
+    copy_in_int8(in, change->whole_bytes);
+    copy_in_int8(in, change->increment_bytes);
     return 0;
 }
 
@@ -69,7 +72,9 @@ static int64_t publish_rows(struct run *run, PGconn *reader, struct err *err)
     if (!failed)
         failed = copy_in_begin(
             &in, run->db,
-            "COPY view_row (view, \"group\", n, whole, counters) FROM STDIN (FORMAT binary)", err);
+            "COPY view_row (view, \"group\", n, whole, counters, pieces, whole_bytes, increment_bytes)"
+            " FROM STDIN (FORMAT binary)",
+            err);
     if (!failed) {
         failed = write_changed(run, &changes, &in, err);
         if (failed)

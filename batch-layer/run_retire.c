@@ -13,7 +13,7 @@
 #include "common/log.h"
 #include "common/stop.h"
 
-enum { POLL_MS = 10, REDIS_TIMEOUT_MS = 5000 };
+enum { POLL_MS = 2, REDIS_TIMEOUT_MS = 5000 };
 
 static int leases_wait(struct run *run, int64_t until_us, struct err *err)
 {
@@ -95,13 +95,15 @@ int run_retire(struct run *run, struct err *err)
 {
     failpoint("run:retire:begin");
     int64_t until_us = clock_monotonic_us() + run->settings->retire_wait_s * 1000000;
-    if (run_step_begin(run, "retire", err) || leases_wait(run, until_us, err))
+    /* What a crash of Postgres may lose of this step is done once more. */
+    if (statement_run(run->db, err, "SET synchronous_commit = off") < 0 ||
+        run_step_begin(run, "retire", err) || leases_wait(run, until_us, err))
         return -1;
     for (int i = 0; i < run->settings->servers.n; i++)
         if (server_drop(run, i, until_us, err))
             return -1;
     failpoint("run:retire:dropped");
-    if (prune(run, err))
+    if (prune(run, err) || statement_run(run->db, err, "SET synchronous_commit = on") < 0)
         return -1;
     failpoint("run:retire:pruned");
     return 0;

@@ -6,30 +6,33 @@
 #include "batch-layer/statement.h"
 #include "views/row.h"
 
-enum { WHOLE_RATIO = 2, PIECES_MAX = 32 };
+enum { WHOLE_RATIO = 1, PIECES_MAX = 32 };
 
 /* The staged pieces of a group, one behind the other: a log (views/row.h), which is summed here. */
 #define STAGED                                                                        \
     "(SELECT view, \"group\", string_agg(counters, ''::bytea) AS log FROM staged_row" \
     " WHERE n = %" PRId64 " GROUP BY view, \"group\") s"
-/* What stands of it: its pieces as a log. octet_length() does not read a stored value. */
+/* What stands of it: its pieces. */
 #define ROW_OF_STAGED " FROM view_row v WHERE v.view = s.view AND v.\"group\" = s.\"group\""
 
-/* view, group, staged log, how many pieces the row has, the row's log (null: not to be written whole) */
+/* view, group, staged log, what the newest piece says, the row's log (null: not to be written whole) */
 static const char *const queries[] = {
-    [CHANGES_OF_RUN] = "COPY (SELECT view, \"group\", log, 0::int8, NULL::bytea FROM " STAGED
-                       ") TO STDOUT (FORMAT binary)",
+    [CHANGES_OF_RUN] =
+        "COPY (SELECT view, \"group\", log, 0::int8, 0::int8, 0::int8, NULL::bytea FROM " STAGED
+        ") TO STDOUT (FORMAT binary)",
     [CHANGES_TO_WRITE] =
-        "COPY (SELECT s.view, s.\"group\", s.log, p.pieces, CASE"
-        " WHEN p.pieces >= %d OR p.whole < %d * (p.increments + octet_length(s.log))"
-        " THEN (SELECT coalesce(string_agg(v.counters, ''::bytea), ''::bytea)" ROW_OF_STAGED ") END"
-        " FROM " STAGED " CROSS JOIN LATERAL (SELECT count(*) AS pieces,"
-        " coalesce(sum(octet_length(v.counters)) FILTER (WHERE v.whole), 0) AS whole,"
-        " coalesce(sum(octet_length(v.counters)) FILTER (WHERE NOT v.whole), 0) AS increments" ROW_OF_STAGED
-        ") p) TO STDOUT (FORMAT binary)",
+        "COPY (SELECT s.view, s.\"group\", s.log, coalesce(p.pieces, 0)::int8,"
+        " coalesce(p.whole_bytes, 0), coalesce(p.increment_bytes, 0), CASE"
+        " WHEN p.pieces IS NULL THEN ''::bytea WHEN p.pieces >= %d"
+        " OR p.whole_bytes < %d * (p.increment_bytes + octet_length(s.log))"
+        " THEN (SELECT string_agg(v.counters, ''::bytea)" ROW_OF_STAGED ") END"
+        " FROM " STAGED
+        " LEFT JOIN LATERAL (SELECT v.pieces, v.whole_bytes, v.increment_bytes" ROW_OF_STAGED
+        " ORDER BY v.n DESC LIMIT 1) p ON true) TO STDOUT (FORMAT binary)",
     [CHANGES_OF_REBUILD] =
         "COPY (SELECT coalesce(s.view, v.view), coalesce(s.\"group\", v.\"group\"), s.log,"
-        " coalesce(v.pieces, 0), coalesce(v.log, ''::bytea) FROM " STAGED " FULL JOIN"
+        " coalesce(v.pieces, 0), 0::int8, 0::int8, coalesce(v.log, ''::bytea) FROM " STAGED
+        " FULL JOIN"
         " (SELECT view, \"group\", count(*) AS pieces, string_agg(counters, ''::bytea) AS log"
         " FROM view_row GROUP BY view, \"group\") v"
         " ON v.view = s.view AND v.\"group\" = s.\"group\") TO STDOUT (FORMAT binary)",
@@ -81,7 +84,7 @@ static long change_sum(struct view_changes *changes, struct text staged, struct 
 
 int view_changes_next(struct view_changes *changes, struct view_change *change, struct err *err)
 {
-    enum { VIEW, GROUP, STAGED_LOG, PIECES, ROW, FIELDS };
+    enum { VIEW, GROUP, STAGED_LOG, PIECES, WHOLE_BYTES, INCREMENT_BYTES, ROW, FIELDS };
     struct text field[FIELDS];
     int more = copy_out_row(&changes->rows, field, FIELDS, err);
     if (more <= 0)
@@ -96,6 +99,11 @@ int view_changes_next(struct view_changes *changes, struct view_change *change, 
     long n = change_sum(changes, field[STAGED_LOG], field[ROW]);
     change->change = bytes_text(&changes->change);
     change->whole = bytes_text(&changes->whole);
+    change->pieces = change->rewrite ? 1 : copy_number(field[PIECES]) + 1;
+    change->whole_bytes =
+        change->rewrite ? (int64_t)change->whole.n : copy_number(field[WHOLE_BYTES]);
+    change->increment_bytes =
+        change->rewrite ? 0 : copy_number(field[INCREMENT_BYTES]) + (int64_t)change->change.n;
     return n < 0 ? no_row(change, err) : 1;
 }
 

@@ -28,6 +28,7 @@ struct view_change {
     bool there;        /* the group has a row, which may be empty */
     bool rewrite;      /* the row is to be written as `whole`; false: `change` is its next piece */
     struct text whole; /* the row with the change */
+    int64_t pieces, whole_bytes, increment_bytes; /* of the row with its next piece */
 };
 
 /* Zero-initialised, then begin; end in any case. */

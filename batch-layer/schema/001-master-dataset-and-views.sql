@@ -129,6 +129,10 @@ CREATE TABLE view_row (
     n          int8 NOT NULL,          -- the run that wrote this piece
     whole      boolean NOT NULL,       -- true: all up to n; false: what run n changed
     counters   bytea NOT NULL,         -- views/row.h, canonical
+    -- Of the row up to and with this piece, so that a run looks at the newest alone:
+    pieces          int4 NOT NULL DEFAULT 1,
+    whole_bytes     int8 NOT NULL DEFAULT 0,
+    increment_bytes int8 NOT NULL DEFAULT 0,
     PRIMARY KEY (view, "group", n)
 );
 CREATE INDEX view_row_n ON view_row (n);

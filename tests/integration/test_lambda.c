@@ -130,7 +130,7 @@ static void a_row_is_one_whole_piece_and_the_increments_behind_it(void **state)
         sql_number(
             "SELECT count(*) FROM (SELECT sum(octet_length(counters)) FILTER (WHERE whole) AS w,"
             " sum(octet_length(counters)) AS all FROM view_row GROUP BY view, \\\"group\\\") s"
-            " WHERE 3 * w < 2 * \\\"all\\\""),
+            " WHERE 2 * w < \\\"all\\\""),
         0);
     must_be_exact();
 }
