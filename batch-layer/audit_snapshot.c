@@ -56,28 +56,16 @@ static int reconnect(struct audit_sources *sources, struct err *err)
 
 /* ---- Postgres: the publication and the groups' rows, in one snapshot ---- */
 
-/* One element of a text[] in Postgres' text form. */
-static void array_put(struct bytes *array, struct text element)
-{
-    bytes_put(array, array->n ? ",\"" : "{\"", 2);
-    for (size_t i = 0; i < element.n; i++) {
-        if (element.at[i] == '"' || element.at[i] == '\\')
-            bytes_put(array, "\\", 1);
-        bytes_put(array, &element.at[i], 1);
-    }
-    bytes_put(array, "\"", 1);
-}
-
 static int rows_read(PGconn *db, struct audit_group *groups, size_t n_groups, struct err *err)
 {
     struct bytes views = {0}, names = {0};
     for (size_t i = 0; i < n_groups; i++) {
-        array_put(&views, text_of(groups[i].view));
-        array_put(&names, bytes_text(&groups[i].group));
+        text_array_put(&views, text_of(groups[i].view));
+        text_array_put(&names, bytes_text(&groups[i].group));
         bytes_clear(&groups[i].found);
     }
-    bytes_put(&views, n_groups ? "}" : "{}", n_groups ? 2 : 3); /* and the final 0 */
-    bytes_put(&names, n_groups ? "}" : "{}", n_groups ? 2 : 3);
+    text_array_end(&views);
+    text_array_end(&names);
     PGresult *result = PQexecParams(
         db,
         "SELECT g.i, v.counters FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS g(view, \"group\", i)"

@@ -153,3 +153,19 @@ int publication_read(PGconn *db, int partitions, struct publication *publication
     PQclear(result);
     return failed;
 }
+
+void text_array_put(struct bytes *array, struct text element)
+{
+    bytes_put(array, array->n ? ",\"" : "{\"", 2);
+    for (size_t i = 0; i < element.n; i++) {
+        if (element.at[i] == '"' || element.at[i] == '\\')
+            bytes_put(array, "\\", 1);
+        bytes_put(array, &element.at[i], 1);
+    }
+    bytes_put(array, "\"", 1);
+}
+
+void text_array_end(struct bytes *array)
+{
+    bytes_put(array, array->n ? "}" : "{}", array->n ? 2 : 3); /* and the final 0 */
+}

@@ -10,6 +10,7 @@
 
 #include "common/err.h"
 #include "common/options.h" /* PARTITIONS_MAX */
+#include "views/bytes.h"
 
 enum { DEPLOYMENT_BYTES = 32, SCHEMA_VERSION = 2 };
 
@@ -44,6 +45,10 @@ struct publication {
 
 /* ERR_FATAL with what to do when there is no schema, another version, or another number of partitions than `partitions`. */
 int publication_read(PGconn *db, int partitions, struct publication *publication, struct err *err);
+
+/* text[] in Postgres' text form, an element at a time; the end makes it a C string. Begin with an empty array. */
+void text_array_put(struct bytes *array, struct text element);
+void text_array_end(struct bytes *array);
 
 /* int8[] in Postgres' text form, both ways. Parsing: -1 when it is no such array or longer than `max`. */
 int vector_parse(const char *text, int64_t *vector, int max);

@@ -123,9 +123,12 @@ static void connections_put(struct bytes *out, const struct server *server)
     const struct {
         const char *bound;
         uint64_t n;
-    } refused[] = {{"calls", SUM(server, too_many_calls)}, {"framing", SUM(server, badly_framed)},
-                   {"connections", all.refused},           {"request_s", all.late_requests},
-                   {"answer_s", all.late_answers},         {"buffer_bytes", all.over_bytes},
+    } refused[] = {{"calls", SUM(server, too_many_calls)},
+                   {"framing", SUM(server, badly_framed)},
+                   {"connections", all.refused},
+                   {"request_s", all.late_requests},
+                   {"answer_s", all.late_answers},
+                   {"buffer_bytes", all.over_bytes},
                    {"idle", all.idle}};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         line(out, "tandem_http_refused_total{bound=\"%s\"} %llu", refused[i].bound,

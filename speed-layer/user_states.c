@@ -18,34 +18,21 @@ static const char find_states[] =
     "WHERE s.partition = $1::int2 AND s.\"user\" = ANY ($2::text[]) AND s.n <= $3::int8 "
     "ORDER BY s.\"user\", s.n DESC) u ON true";
 
-/* One element of a text[] in its text form: in quotes, with \ before quotes and backslashes. */
-static void array_put(struct bytes *array, struct text element)
-{
-    bytes_put(array, array->n > 1 ? ",\"" : "\"", array->n > 1 ? 2 : 1);
-    for (size_t i = 0; i < element.n; i++) {
-        if (element.at[i] == '"' || element.at[i] == '\\')
-            bytes_put(array, "\\", 1);
-        bytes_put(array, element.at + i, 1);
-    }
-    bytes_put(array, "\"", 1);
-}
-
 /* Those of the unknown users from *next on that are not learnt, up to USERS_AT_ONCE; `asked` gets their numbers. */
 static size_t users_choose(const struct micro_batch *batch, size_t *next, size_t *asked,
                            struct names *users, struct bytes *array)
 {
     size_t n = 0;
     bytes_clear(array);
-    bytes_put(array, "{", 1);
     for (; *next < micro_batch_unknown(batch) && n < USERS_AT_ONCE; ++*next) {
         if (micro_batch_learnt(batch, *next))
             continue;
         struct text user = micro_batch_user(batch, *next);
-        array_put(array, user);
+        text_array_put(array, user);
         names_put(users, user);
         asked[n++] = *next;
     }
-    bytes_put(array, "}", 2); /* and a 0 */
+    text_array_end(array);
     return n;
 }
 

@@ -59,7 +59,7 @@ struct world {
     uint32_t text_n;
     struct given given[SPEEDS];
     int64_t clock_us;
-    bool lazy_readers; /* they seldom look for a newer batch view */
+    bool lazy_readers;      /* they seldom look for a newer batch view */
     int n_answers, refused; /* refused: asks that were answered with nothing */
     struct answer answer[ANSWERS_MAX];
     char answer_text[ANSWER_BYTES];
