@@ -4,8 +4,11 @@
 
 #include "common/clock.h"
 #include "common/mem.h"
+#include "serving-layer/batch_store.h"
+#include "serving-layer/batch_view.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
+#include "serving-layer/partition_of.h"
 #include "serving-layer/ranking.h"
 #include "serving-layer/routes.h"
 #include "serving-layer/watcher.h"
@@ -107,8 +110,9 @@ void handle_similar(struct call *call)
 /* ---- recommendations ---- */
 
 /*
- * What the user has seen is needed to know which rows to read, and both must be of one moment. So the user is asked for first,
- * then the user together with the rows; if something was seen in between, the rows of that are asked for.
+ * What the user has seen is needed to know which rows to read, and both must be of one moment. So the user is asked for
+ * together with the rows of what the batch view knows that the user has seen; where that is not all by now, once more with
+ * the rows of what it is, until nothing was seen in between.
  */
 struct seen {
     struct bytes text;
@@ -117,10 +121,22 @@ struct seen {
     int asked;
 };
 
-static void seen_read(const struct snapshot *snapshot, struct seen *seen)
+typedef struct text (*name_of)(const void *names, uint32_t item);
+
+static struct text name_in_snapshot(const void *snapshot, uint32_t item)
 {
-    const uint32_t *items;
-    size_t n = snapshot_seen(snapshot, &items), lengths[STATE_WINDOW] = {0};
+    return snapshot_name(snapshot, item);
+}
+
+static struct text name_in_batch(const void *names, uint32_t item)
+{
+    return names_text(names, item);
+}
+
+static void seen_take(struct seen *seen, const uint32_t *items, size_t n, name_of name_of_item,
+                      const void *names)
+{
+    size_t lengths[STATE_WINDOW] = {0};
     uint32_t taken[STATE_WINDOW] = {0};
     seen->n = 0;
     bytes_clear(&seen->text);
@@ -130,7 +146,7 @@ static void seen_read(const struct snapshot *snapshot, struct seen *seen)
             j++;
         if (j < seen->n)
             continue;
-        struct text name = snapshot_name(snapshot, items[i]);
+        struct text name = name_of_item(names, items[i]);
         taken[seen->n] = items[i];
         lengths[seen->n++] = name.n;
         bytes_put_text(&seen->text, name);
@@ -138,6 +154,25 @@ static void seen_read(const struct snapshot *snapshot, struct seen *seen)
     const char *at = seen->text.at;
     for (size_t i = 0; i < seen->n; at += lengths[i++])
         seen->item[i] = (struct text){at, lengths[i]};
+}
+
+static void seen_read(const struct snapshot *snapshot, struct seen *seen)
+{
+    const uint32_t *items;
+    size_t n = snapshot_seen(snapshot, &items);
+    seen_take(seen, items, n, name_in_snapshot, snapshot);
+}
+
+static void seen_guess(struct loop *loop, struct text user, struct seen *seen)
+{
+    const struct batch_view *batch = batch_store_acquire(loop->store);
+    const uint32_t *items;
+    if (!batch)
+        return;
+    int partition = partition_of(user, batch_view_edition(batch)->partitions);
+    size_t n = batch_view_seen(batch, partition, user, &items);
+    seen_take(seen, items, n, name_in_batch, batch_view_names(batch));
+    batch_store_release(loop->store, batch);
 }
 
 static bool seen_equal(const struct seen *a, const struct seen *b)
@@ -173,7 +208,7 @@ static void on_recommendations(const struct snapshot *snapshot, void *context)
         return;
     }
     seen_read(snapshot, &now);
-    if (before->asked > 0 && seen_equal(before, &now)) {
+    if (seen_equal(before, &now)) {
         bytes_free(&before->text);
         recommendations_reply(call, snapshot, &now);
         bytes_free(&now.text);
@@ -196,7 +231,7 @@ static void recommendations_ask(struct call *call, const struct seen *seen)
     rows[0] = (struct row_ref){(unsigned)catalogue_find(text_of("item_users")), text_of("all")};
     for (size_t i = 0; i < seen->n; i++)
         rows[1 + i] = (struct row_ref){together, seen->item[i]};
-    call_ask(call, rows, seen->asked ? 1 + seen->n : 0, call->arg[0], on_recommendations);
+    call_ask(call, rows, 1 + seen->n, call->arg[0], on_recommendations);
 }
 
 void handle_recommendations(struct call *call)
@@ -208,6 +243,7 @@ void handle_recommendations(struct call *call)
         return;
     }
     call->more = xcalloc(1, sizeof(struct seen));
+    seen_guess(call->loop, call->arg[0], call->more);
     recommendations_ask(call, call->more);
 }
 
