@@ -173,26 +173,6 @@ int batch_view_put_row(struct batch_view *batch, unsigned view, struct text grou
     return 0;
 }
 
-/* As counters_sum, for the form that most rows have. */
-static size_t pairs_sum(const struct pair *held, size_t n_held, const struct wide *found,
-                        size_t n_found, struct wide *summed)
-{
-    size_t n = 0, h = 0;
-    for (size_t f = 0; f < n_found; f++) {
-        while (h < n_held && held[h].member < found[f].member) {
-            summed[n++] = (struct wide){held[h].value, held[h].member};
-            h++;
-        }
-        summed[n] = found[f];
-        if (h < n_held && held[h].member == found[f].member) /* sums wrap, as in views/row.c */
-            summed[n].value = (int64_t)((uint64_t)found[f].value + (uint64_t)held[h++].value);
-        n += summed[n].value != 0;
-    }
-    for (; h < n_held; h++)
-        summed[n++] = (struct wide){held[h].value, held[h].member};
-    return n;
-}
-
 /* Merges batch->found with what is held into batch->summed; returns how many. */
 static size_t counters_sum(struct batch_view *batch, const struct batch_row *held, size_t n_found)
 {
@@ -200,8 +180,6 @@ static size_t counters_sum(struct batch_view *batch, const struct batch_row *hel
     struct wide *found = batch->found, next;
     batch->summed = grown(batch->summed, &batch->summed_cap, batch_row_counters(held) + n_found + 1,
                           sizeof *batch->summed);
-    if (held && held->form == PAIRS)
-        return pairs_sum(held->of.pairs, held->n, found, n_found, batch->summed);
     while (batch_row_next(held, &cursor, &next.member, &next.value)) {
         while (f < n_found && found[f].member < next.member)
             batch->summed[n++] = found[f++];
