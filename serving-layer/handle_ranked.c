@@ -1,4 +1,5 @@
 /* What a shop asks for: similar items, recommendations, what is popular. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -121,57 +122,55 @@ struct seen {
     int asked;
 };
 
-typedef struct text (*name_of)(const void *names, uint32_t item);
-
-static struct text name_in_snapshot(const void *snapshot, uint32_t item)
+static bool seen_has(const struct seen *seen, struct text item)
 {
-    return snapshot_name(snapshot, item);
+    for (size_t i = 0; i < seen->n; i++)
+        if (text_equal(seen->item[i], item))
+            return true;
+    return false;
 }
 
-static struct text name_in_batch(const void *names, uint32_t item)
+/* `item`: n of them, oldest first, with repeats. */
+static void seen_take(struct seen *seen, const struct text *item, size_t n)
 {
-    return names_text(names, item);
-}
-
-static void seen_take(struct seen *seen, const uint32_t *items, size_t n, name_of name_of_item,
-                      const void *names)
-{
-    size_t lengths[STATE_WINDOW] = {0};
-    uint32_t taken[STATE_WINDOW] = {0};
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += item[i].n;
     seen->n = 0;
     bytes_clear(&seen->text);
-    for (size_t i = n; i-- > 0 && seen->n < STATE_WINDOW;) {
-        size_t j = 0;
-        while (j < seen->n && taken[j] != items[i])
-            j++;
-        if (j < seen->n)
+    bytes_room(&seen->text, bytes); /* so that it does not move while it is pointed into */
+    while (n-- > 0) {
+        if (seen_has(seen, item[n]))
             continue;
-        struct text name = name_of_item(names, items[i]);
-        taken[seen->n] = items[i];
-        lengths[seen->n++] = name.n;
-        bytes_put_text(&seen->text, name);
+        seen->item[seen->n++] = (struct text){seen->text.at + seen->text.n, item[n].n};
+        bytes_put_text(&seen->text, item[n]);
     }
-    const char *at = seen->text.at;
-    for (size_t i = 0; i < seen->n; at += lengths[i++])
-        seen->item[i] = (struct text){at, lengths[i]};
 }
 
 static void seen_read(const struct snapshot *snapshot, struct seen *seen)
 {
+    struct text item[STATE_WINDOW];
     const uint32_t *items;
     size_t n = snapshot_seen(snapshot, &items);
-    seen_take(seen, items, n, name_in_snapshot, snapshot);
+    assert(n <= STATE_WINDOW);
+    for (size_t i = 0; i < n; i++)
+        item[i] = snapshot_name(snapshot, items[i]);
+    seen_take(seen, item, n);
 }
 
 static void seen_guess(struct loop *loop, struct text user, struct seen *seen)
 {
-    const struct batch_view *batch = batch_store_acquire(loop->store);
+    struct text item[STATE_WINDOW];
     const uint32_t *items;
+    const struct batch_view *batch = batch_store_acquire(loop->store);
     if (!batch)
         return;
     int partition = partition_of(user, batch_view_edition(batch)->partitions);
     size_t n = batch_view_seen(batch, partition, user, &items);
-    seen_take(seen, items, n, name_in_batch, batch_view_names(batch));
+    assert(n <= STATE_WINDOW);
+    for (size_t i = 0; i < n; i++)
+        item[i] = names_text(batch_view_names(batch), items[i]);
+    seen_take(seen, item, n);
     batch_store_release(loop->store, batch);
 }
 
