@@ -6,7 +6,7 @@
 #include "batch-layer/statement.h"
 #include "views/row.h"
 
-enum { WHOLE_RATIO = 1, PIECES_MAX = 32 };
+enum { PIECES_MAX = 32 };
 
 /* The staged pieces of a group, one behind the other: a log (views/row.h), which is summed here. */
 #define STAGED                                                                        \
@@ -24,7 +24,7 @@ static const char *const queries[] = {
         "COPY (SELECT s.view, s.\"group\", s.log, coalesce(p.pieces, 0)::int8,"
         " coalesce(p.whole_bytes, 0), coalesce(p.increment_bytes, 0), CASE"
         " WHEN p.pieces IS NULL THEN ''::bytea WHEN p.pieces >= %d"
-        " OR p.whole_bytes < %d * (p.increment_bytes + octet_length(s.log))"
+        " OR p.whole_bytes < p.increment_bytes + octet_length(s.log)"
         " THEN (SELECT string_agg(v.counters, ''::bytea)" ROW_OF_STAGED ") END"
         " FROM " STAGED
         " LEFT JOIN LATERAL (SELECT v.pieces, v.whole_bytes, v.increment_bytes" ROW_OF_STAGED
@@ -41,7 +41,7 @@ static const char *const queries[] = {
 static void query_print(char *sql, size_t bytes, enum view_changes_of of, int64_t n)
 {
     if (of == CHANGES_TO_WRITE)
-        snprintf(sql, bytes, queries[of], PIECES_MAX, WHOLE_RATIO, n);
+        snprintf(sql, bytes, queries[of], PIECES_MAX, n);
     else
         snprintf(sql, bytes, queries[of], n);
 }

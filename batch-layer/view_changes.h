@@ -3,9 +3,9 @@
  * compares it with the speed layer, publishing writes it. Nothing is kept, so both see the same.
  *
  * A group's row is one whole piece and increments (schema: view_row). A run adds an increment, or writes the row whole
- * again: when there is none yet, when the whole is no longer WHOLE_RATIO times the increments, or when there are
- * PIECES_MAX. So the cost of a run is that of its changes: a byte of increments costs at most WHOLE_RATIO bytes rewritten, and
- * readers sum few pieces (the log-structured merge of O'Neil et al., 1996, with one level).
+ * again: when there is none yet, when the increments would become longer than the whole, or when there are PIECES_MAX pieces.
+ * So the cost of a run is that of its changes, and readers sum few pieces (the log-structured merge of O'Neil et al., 1996,
+ * with one level).
  */
 #ifndef TANDEM_BATCH_VIEW_CHANGES_H
 #define TANDEM_BATCH_VIEW_CHANGES_H
