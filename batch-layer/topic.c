@@ -1,9 +1,11 @@
 #include "batch-layer/topic.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/mem.h"
 #include "common/stop.h"
 #include "handover/event_log.h"
 
@@ -67,13 +69,14 @@ int topic_find(rd_kafka_t *client, const char *topic, struct topic_found *found,
     *found = (struct topic_found){0};
     if (partitions_find(client, topic, &found->partitions, &led, err))
         return -1;
-    for (int p = 0; p < found->partitions; p++) {
-        int64_t end;
-        if (event_log_edges(client, topic, p, 1, LOG_END, &end, ANSWER_MS, err))
-            return -1;
-        found->end += end;
-    }
-    return 0;
+    if (found->partitions == 0)
+        return 0;
+    int64_t *end = xcalloc((size_t)found->partitions, sizeof *end);
+    int failed = event_log_edges(client, topic, 0, found->partitions, LOG_END, end, ANSWER_MS, err);
+    for (int p = 0; !failed && p < found->partitions; p++)
+        found->end += end[p];
+    free(end);
+    return failed;
 }
 
 /* ---- creating ---- */

@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/options.h" /* PARTITIONS_MAX */
 #include "common/stop.h"
 #include "handover/event_log.h"
 
@@ -155,20 +156,20 @@ struct reading {
 static int find_ends(struct reading *r, struct err *err)
 {
     const struct kafka_settings *s = r->settings;
+    int64_t begin[PARTITIONS_MAX], end[PARTITIONS_MAX];
+    if (event_log_edges(r->client, s->topic, 0, s->partitions, LOG_BEGIN, begin, CHECK_MS, err) ||
+        event_log_edges(r->client, s->topic, 0, s->partitions, LOG_END, end, CHECK_MS, err))
+        return -1;
     for (int p = 0; p < s->partitions; p++) {
-        int64_t low, high;
-        if (event_log_edges(r->client, s->topic, p, 1, LOG_BEGIN, &low, CHECK_MS, err) ||
-            event_log_edges(r->client, s->topic, p, 1, LOG_END, &high, CHECK_MS, err))
-            return -1;
         if (r->until[p] < 0)
-            r->until[p] = high;
-        if (r->until[p] > high)
+            r->until[p] = end[p];
+        if (r->until[p] > end[p])
             return err_set(err, ERR_FATAL, "%s/%d ends at offset %lld, before the wanted %lld",
-                           s->topic, p, (long long)high, (long long)r->until[p]);
-        if (r->next[p] < low && r->next[p] < r->until[p])
+                           s->topic, p, (long long)end[p], (long long)r->until[p]);
+        if (r->next[p] < begin[p] && r->next[p] < r->until[p])
             return err_set(err, ERR_FATAL,
                            "%s/%d begins at offset %lld: Kafka no longer has what was before",
-                           s->topic, p, (long long)low);
+                           s->topic, p, (long long)begin[p]);
         r->left += r->next[p] < r->until[p];
     }
     return 0;
