@@ -26,9 +26,8 @@
 #include "tests/integration/redis_server.h"
 #include "tests/integration/redis_state.h"
 #include "tests/simulation/actor.h"
+#include "tests/simulation/verdict.h"
 #include "tests/simulation/world.h"
-#include "views/catalogue.h"
-#include "views/row.h"
 
 enum { SERVERS_MAX = 2, ARCHIVES = 2, READERS = 2, STEPS = 600, REST_STEPS = 6000 };
 
@@ -40,10 +39,9 @@ static PGconn *db;
 static char log_name[128];
 
 static struct actor speed[SPEEDS], archive[ARCHIVES], reader[READERS], run_actor;
-static const struct actor
-    *asleep;           /* it is not let go on for a while: it lags, and knows old things */
-static bool knows_old; /* asleep just where it knows what a run makes old */
-static const struct actor *woken; /* from there: it and the readers go first for `hurry` steps */
+static struct actor *asleep; /* it is not let go on for a while: it lags, and knows old things */
+static bool knows_old;       /* asleep just where it knows what a run makes old */
+static struct actor *woken;  /* from there: it and the readers go first for `hurry` steps */
 static int hurry;
 static int runs_started, kills, crashes;
 static uint64_t seed;
@@ -100,8 +98,10 @@ static struct actor *any_actor(void)
 /* Most that wait for something wait for it still: a schedule of them would be one in which nothing happens. */
 static struct actor *any_actor_awake(void)
 {
-    if (hurry > 0 && hurry-- && woken->state != ACTOR_NONE && chance(4))
-        return chance(3) ? &speed[woken - speed] : &reader[chance(READERS)];
+    bool hurried = hurry > 0 && woken->state != ACTOR_NONE;
+    hurry -= hurry > 0;
+    if (hurried && chance(4))
+        return chance(3) ? woken : &reader[chance(READERS)];
     struct actor *actor = any_actor();
     for (int tries = 0; tries < 30; tries++, actor = any_actor()) {
         bool waits = strcmp(actor->where, "sleep") == 0 || strcmp(actor->where, "poll") == 0;
@@ -144,7 +144,7 @@ static void rebalance(void)
  * An instance of the speed layer that stands behind the publication it has read, or behind the states it has asked Redis for,
  * falls asleep there now and then, until a run has published, or even pruned: what it knows is old then.
  */
-static void sleep_where_it_matters(const struct actor *actor)
+static void sleep_where_it_matters(struct actor *actor)
 {
     bool reads = strcmp(actor->where, "speed-before-claim") == 0 ||
                  strcmp(actor->where, "speed-states-asked") == 0;
@@ -198,57 +198,6 @@ static void redis_step(unsigned what)
     else
         redis_state_crash(&saved[s], redis[s]);
     crashes += what == 0 || what >= 4;
-}
-
-/* ---- the verdict ---- */
-
-static void explain(const struct answer *answer, struct text found, struct text truth)
-{
-    struct counter counter;
-    print_message("TEST_SEED=%" PRIu64 " batch=%" PRId64 " degraded=%d as_of=", seed, answer->batch,
-                  answer->degraded);
-    for (int p = 0; p < PARTITIONS; p++)
-        print_message("%" PRId64 " ", answer->as_of[p]);
-    print_message("\nanswered:");
-    while (row_next(&found, &counter) > 0)
-        print_message(" %.*s=%" PRId64, (int)counter.member.n, counter.member.at, counter.value);
-    print_message("\none pass:");
-    while (row_next(&truth, &counter) > 0)
-        print_message(" %.*s=%" PRId64, (int)counter.member.n, counter.member.at, counter.value);
-    print_message("\nlog of the actors: %s\n", log_name);
-}
-
-static void check_row(const struct answer *answer, const struct answer_row *row)
-{
-    struct bytes found = {0}, truth = {0};
-    assert_true(row_canonical((struct text){world->answer_text + row->at, row->n}, &found) >= 0);
-    world_truth(answer->as_of, row->row, &truth);
-    if (!text_equal(bytes_text(&found), bytes_text(&truth))) {
-        unsigned view;
-        struct text group;
-        world_row(row->row, &view, &group);
-        explain(answer, bytes_text(&found), bytes_text(&truth));
-        fail_msg("view %s, group %s", catalogue[view].name, group.at);
-    }
-    bytes_free(&found);
-    bytes_free(&truth);
-}
-
-static void check_answer(const struct answer *answer)
-{
-    for (int i = 0; i < answer->n_rows; i++)
-        check_row(answer, &answer->rows[i]);
-    if (!answer->user[0])
-        return;
-    struct bytes truth = {0};
-    struct text found = {world->answer_text + answer->seen_at, answer->seen_n};
-    world_truth_seen(answer->as_of, text_of(answer->user), &truth);
-    if (!text_equal(found, bytes_text(&truth))) {
-        explain(answer, (struct text){"", 0}, (struct text){"", 0});
-        fail_msg("user %s has seen:\n%.*sand not:\n%.*s", answer->user, (int)truth.n, truth.at,
-                 (int)found.n, found.at);
-    }
-    bytes_free(&truth);
 }
 
 /* ---- a schedule ---- */
@@ -394,7 +343,7 @@ static void schedule(void)
     come_to_rest();
     ask_for_everything();
     for (int i = 0; i < world->n_answers; i++)
-        check_answer(&world->answer[i]);
+        verdict_on(&world->answer[i], seed, log_name);
     if (statement_number(db, &err, &drifted, "SELECT count(*) FROM run WHERE drift > 0"))
         fail_msg("%s", err.message);
     if (drifted)
