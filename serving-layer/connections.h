@@ -18,8 +18,7 @@ struct evhttp;
 struct evhttp_request;
 
 struct connections_settings {
-    int64_t
-        most; /* open at once; then the longest idle is closed for a newcomer, who gets a 503 if none is */
+    int64_t most; /* open at once; a newcomer takes the longest idle one's place, or gets a 503 */
     int64_t request_ms; /* from a request's first byte to its last */
     int64_t answer_ms;  /* from an answer's first byte to the client's having fetched it */
     int64_t bytes;      /* of requests and answers that wait, all connections together */
