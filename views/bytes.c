@@ -19,7 +19,7 @@ void *grown(void *array, size_t *cap, size_t n, size_t size)
 char *bytes_room(struct bytes *b, size_t more)
 {
     b->at = grown(b->at, &b->cap, b->n + more, 1);
-    return b->at + b->n;
+    return b->n ? b->at + b->n : b->at; /* no arithmetic on NULL, which an empty buffer may have */
 }
 
 void bytes_put(struct bytes *b, const void *from, size_t n)

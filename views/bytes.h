@@ -12,7 +12,7 @@ struct bytes {
     size_t cap; /* bytes held */
 };
 
-/* Makes room for `more` bytes behind the used ones and returns where they begin. */
+/* Makes room for `more` bytes behind the used ones and returns where they begin (NULL where there is neither). */
 char *bytes_room(struct bytes *b, size_t more);
 void bytes_put(struct bytes *b, const void *from, size_t n);
 void bytes_put_text(struct bytes *b, struct text t);
