@@ -128,33 +128,3 @@ bool call_has_no_snapshot(struct call *call, const struct snapshot *snapshot)
             "there is no batch view to answer from yet: Postgres is away, or this server has just started");
     return !snapshot;
 }
-
-int call_take_n(struct call *call, int64_t initial, int64_t max)
-{
-    struct request_error error;
-    if (!request_int(&call->request, "n", initial, 1, max, &call->n, &error))
-        return 0;
-    call_wrong_request(call, &error);
-    return -1;
-}
-
-int call_take_layer(struct call *call)
-{
-    struct request_error error;
-    int layer;
-    if (request_choice(&call->request, "layer", "merged|batch|speed", &layer, &error)) {
-        call_wrong_request(call, &error);
-        return -1;
-    }
-    call->layer = (enum layer)layer;
-    return 0;
-}
-
-int call_no_more_parameters(struct call *call)
-{
-    struct request_error error;
-    if (!request_no_more(&call->request, &error))
-        return 0;
-    call_wrong_request(call, &error);
-    return -1;
-}

@@ -1,5 +1,6 @@
 /*
- * call: one HTTP request from its arrival to its answer. A handler reads `request`, fills `out` with JSON and ends with
+ * call: one HTTP request from its arrival to its answer. A handler reads `request` (parameters: request_int and its like,
+ * checked against the route's table before), fills `out` with JSON and ends with
  * exactly one call_reply or call_problem, at once or later from the same event loop; after that the call is gone.
  */
 #ifndef TANDEM_SERVING_CALL_H
@@ -22,13 +23,12 @@ struct call {
     struct connection *connection;
     const struct route *route; /* NULL: no route had this path */
     struct request request;
-    struct text arg[2]; /* what stood for {} and {*} in the route's pattern */
+    struct text arg[2]; /* what stood for {…} in the route's pattern */
     struct text body;
     struct bytes out; /* the answer's JSON */
     int64_t began_us;
-    enum layer layer;
-    int64_t n;
-    void *more; /* the handler's own */
+    enum layer layer; /* that the answer is of */
+    void *more;       /* the handler's own */
 };
 
 void call_reply(struct call *call, int status, const char *content_type);
@@ -49,10 +49,5 @@ void call_ask(struct call *call, const struct row_ref *rows, size_t n, struct te
               reader_done done);
 /* In a reader_done: true, and replies 503, when there is no snapshot. */
 bool call_has_no_snapshot(struct call *call, const struct snapshot *snapshot);
-
-/* Parameters that many calls have: `n` and `layer`. 0, or -1: it has replied. */
-int call_take_n(struct call *call, int64_t initial, int64_t max);
-int call_take_layer(struct call *call);
-int call_no_more_parameters(struct call *call);
 
 #endif

@@ -192,8 +192,6 @@ static void memory_put(struct bytes *out)
 
 void handle_metrics(struct call *call)
 {
-    if (call_no_more_parameters(call))
-        return;
     http_put(&call->out, call->loop->server);
     connections_put(&call->out, call->loop->server);
     reader_put(&call->out, call->loop);

@@ -16,6 +16,26 @@
 
 enum { N_MAX = 100, HOURS_MAX = 168, HOUR_MS = 3600000, ASK_AGAIN_MAX = 10 };
 
+const struct parameter_row ranked_parameters[] = {
+    {"n", PARAMETER_INT, "10", 1, N_MAX, .sentence = "At most so many items."}, {0}};
+
+const struct parameter_row similar_parameters[] = {
+    {"by", PARAMETER_CHOICE, "together", .choices = "together|bought_together|next",
+     .sentence =
+         "Which pairs of items: seen, or bought, by the same users, or seen one after another."},
+    {0}};
+
+const struct parameter_row popular_parameters[] = {
+    {"hours", PARAMETER_INT, "24", 1, HOURS_MAX, .sentence = "How many hours back."},
+    {"at", PARAMETER_INT, NULL, 0, EVENT_TS_END - 1,
+     .sentence = "Ending with the hour of this time, ms since 1970 UTC; now without it."},
+    {0}};
+
+static size_t n_of(const struct call *call)
+{
+    return (size_t)request_int(&call->request, "n");
+}
+
 static void title_put(struct call *call, struct text item)
 {
     struct bytes title = {0};
@@ -65,8 +85,7 @@ static void items_reply(struct call *call, const struct snapshot *snapshot, stru
 
 /* ---- similar ---- */
 
-static const char by_names[] = "together|bought_together|next";
-static const struct {
+static const struct { /* in the order of the parameter's choices */
     enum similar_by by;
     const char *name;
 } by_of[] = {{BY_TOGETHER, "together"}, {BY_BOUGHT_TOGETHER, "bought_together"}, {BY_NEXT, "next"}};
@@ -74,36 +93,25 @@ static const struct {
 static void on_similar(const struct snapshot *snapshot, void *context)
 {
     struct call *call = context;
-    const int *by = call->more;
+    int64_t by = request_int(&call->request, "by");
     struct bytes ranked = {0};
     if (call_has_no_snapshot(call, snapshot))
         return;
-    size_t n =
-        rank_similar(snapshot, by_of[*by].by, call->arg[0], call->layer, (size_t)call->n, &ranked);
+    size_t n = rank_similar(snapshot, by_of[by].by, call->arg[0], call->layer, n_of(call), &ranked);
     json_put(&call->out, "{\"item\":");
     json_put_text(&call->out, call->arg[0]);
     title_put(call, call->arg[0]);
     json_put(&call->out, ",\"by\":\"");
-    json_put(&call->out, by_of[*by].name);
+    json_put(&call->out, by_of[by].name);
     json_put(&call->out, "\"");
     items_reply(call, snapshot, &ranked, n);
 }
 
 void handle_similar(struct call *call)
 {
-    struct request_error error;
     struct row_ref rows[SIMILAR_ROWS];
-    int by;
-    if (call_take_n(call, 10, N_MAX) || call_take_layer(call))
-        return;
-    if (request_choice(&call->request, "by", by_names, &by, &error)) {
-        call_wrong_request(call, &error);
-        return;
-    }
-    if (call_no_more_parameters(call))
-        return;
-    call->more = xmalloc(sizeof by);
-    *(int *)call->more = by;
+    int64_t by = request_int(&call->request, "by");
+    call->layer = (enum layer)request_int(&call->request, "layer");
     similar_rows(by_of[by].by, call->arg[0], rows);
     call_ask(call, rows, SIMILAR_ROWS, (struct text){"", 0}, on_similar);
 }
@@ -187,7 +195,7 @@ static void recommendations_reply(struct call *call, const struct snapshot *snap
 {
     struct bytes ranked = {0};
     size_t n =
-        seen->n ? rank_recommendations(snapshot, seen->item, seen->n, (size_t)call->n, &ranked) : 0;
+        seen->n ? rank_recommendations(snapshot, seen->item, seen->n, n_of(call), &ranked) : 0;
     json_put(&call->out, "{\"user\":");
     json_put_text(&call->out, call->arg[0]);
     json_put(&call->out, ",\"seen\":");
@@ -235,8 +243,6 @@ static void recommendations_ask(struct call *call, const struct seen *seen)
 
 void handle_recommendations(struct call *call)
 {
-    if (call_take_n(call, 10, N_MAX) || call_no_more_parameters(call))
-        return;
     if (call->arg[0].n == 0 || call->arg[0].n > EVENT_ID_BYTES) {
         call_problem(call, 400, "a user has 1 to 64 bytes", "user", -1);
         return;
@@ -255,7 +261,7 @@ static void on_popular(const struct snapshot *snapshot, void *context)
     struct bytes ranked = {0};
     if (call_has_no_snapshot(call, snapshot))
         return;
-    size_t n = rank_sum(snapshot, (size_t)hours[0], (size_t)call->n, &ranked);
+    size_t n = rank_sum(snapshot, (size_t)hours[0], n_of(call), &ranked);
     json_put(&call->out, "{\"hours\":");
     json_put_int(&call->out, hours[0]);
     json_put(&call->out, ",\"from\":");
@@ -267,17 +273,9 @@ static void on_popular(const struct snapshot *snapshot, void *context)
 
 void handle_popular(struct call *call)
 {
-    struct request_error error;
-    int64_t hours, at;
-    if (call_take_n(call, 10, N_MAX))
-        return;
-    if (request_int(&call->request, "hours", 24, 1, HOURS_MAX, &hours, &error) ||
-        request_int(&call->request, "at", clock_unix_ms(), 0, EVENT_TS_END - 1, &at, &error)) {
-        call_wrong_request(call, &error);
-        return;
-    }
-    if (call_no_more_parameters(call))
-        return;
+    int64_t hours = request_int(&call->request, "hours");
+    int64_t at =
+        request_given(&call->request, "at") ? request_int(&call->request, "at") : clock_unix_ms();
     int64_t last = at / HOUR_MS;
     hours = hours > last + 1 ? last + 1 : hours;
     struct row_ref rows[HOURS_MAX];

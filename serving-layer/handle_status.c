@@ -83,14 +83,11 @@ static void on_look(const struct look *look, void *context)
 
 void handle_status(struct call *call)
 {
-    if (!call_no_more_parameters(call))
-        watcher_ask(call->loop->watcher, call->loop->base, on_look, call);
+    watcher_ask(call->loop->watcher, call->loop->base, on_look, call);
 }
 
 void handle_healthz(struct call *call)
 {
-    if (call_no_more_parameters(call))
-        return;
     json_put(&call->out, "{\"alive\":true}\n");
     call_reply(call, 200, "application/json");
 }
@@ -106,8 +103,6 @@ static void on_ready(const struct snapshot *snapshot, void *context)
 
 void handle_readyz(struct call *call)
 {
-    if (call_no_more_parameters(call))
-        return;
     if (!watcher_log_is_ours(call->loop->watcher))
         call_unavailable(call, "not ready: Kafka's topic has not been checked yet");
     else

@@ -11,11 +11,17 @@
 
 enum { GROUPS_MAX = 1000, MEMBERS_MAX = 100000 };
 
+const struct parameter_row layer_parameter[] = {
+    {"layer", PARAMETER_CHOICE, "merged", .choices = "merged|batch|speed",
+     .sentence = "Which layer's counters: both added, batch view N alone, or what came since."},
+    {0}};
+
+const struct parameter_row view_group_parameters[] = {
+    {"n", PARAMETER_INT, "100", 1, MEMBERS_MAX, .sentence = "At most so many counters."}, {0}};
+
 void handle_views(struct call *call)
 {
     struct bytes *out = &call->out;
-    if (call_no_more_parameters(call))
-        return;
     json_put(out, "{\"views\":[");
     for (unsigned v = 0; v < catalogue_views; v++) {
         const struct view *view = &catalogue[v];
@@ -60,7 +66,8 @@ static void on_view_group(const struct snapshot *snapshot, void *context)
     if (call_has_no_snapshot(call, snapshot))
         return;
     struct bytes ranked = {0};
-    size_t n = rank_counts(snapshot, 0, call->layer, (size_t)call->n, &ranked);
+    size_t n =
+        rank_counts(snapshot, 0, call->layer, (size_t)request_int(&call->request, "n"), &ranked);
     const struct ranked *at = (const struct ranked *)(const void *)ranked.at;
     group_put(&call->out, call->arg[0], call->arg[1]);
     for (size_t i = 0; i < n; i++) {
@@ -81,9 +88,7 @@ void handle_view_group(struct call *call)
                      -1);
         return;
     }
-    if (call_take_layer(call) || call_take_n(call, 100, MEMBERS_MAX) ||
-        call_no_more_parameters(call))
-        return;
+    call->layer = (enum layer)request_int(&call->request, "layer");
     call_ask(call, &(struct row_ref){(unsigned)view, call->arg[1]}, 1, (struct text){"", 0},
              on_view_group);
 }
@@ -159,8 +164,7 @@ static int groups_take(struct call *call, const json_t *body, struct read_groups
 void handle_views_read(struct call *call)
 {
     json_error_t why;
-    if (call_take_layer(call) || call_no_more_parameters(call))
-        return;
+    call->layer = (enum layer)request_int(&call->request, "layer");
     json_t *body =
         json_loadb(call->body.at, call->body.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
     if (!body) {

@@ -38,22 +38,25 @@ static void accepted_put(struct call *call)
         json_put_text(&call->out, ingest_text(body, body->record[i].event_id));
     }
     json_put(&call->out, "]}\n");
-    call->n = (int64_t)body->n;
+    size_t *n_events = xmalloc(sizeof *n_events);
+    *n_events = body->n;
+    call->more = n_events;
 }
 
 static void on_done(size_t failed, void *context)
 {
     struct call *call = context;
     struct figures *figures = &call->loop->figures;
+    const size_t *n_events = call->more;
     call->loop->posts--;
     if (failed) {
-        figures->not_acknowledged += (uint64_t)call->n;
+        figures->not_acknowledged += *n_events;
         call_unavailable(
             call,
             "Kafka has not acknowledged all events: send them again with the same event_ids, each counts once");
         return;
     }
-    figures->accepted += (uint64_t)call->n;
+    figures->accepted += *n_events;
     call_reply(call, 202, "application/json");
 }
 
@@ -84,8 +87,6 @@ void handle_post_events(struct call *call)
 {
     struct loop *loop = call->loop;
     struct ingest_refusal refusal;
-    if (call_no_more_parameters(call))
-        return;
     if (ingest_body_parse(&loop->body, loop->decoder, call->body, is_ndjson(call), clock_unix_ms(),
                           make_id, &refusal)) {
         refused(call, &refusal);

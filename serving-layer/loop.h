@@ -11,6 +11,7 @@
 #include "serving-layer/reader.h"
 
 struct connections;
+struct jobs;
 struct producer;
 struct server;
 struct watcher;
@@ -51,6 +52,7 @@ struct loop {
 };
 
 struct server { /* what the loops share */
+    struct jobs *jobs;
     struct loop **loop;
     int n_loops;
     int64_t started_ms;

@@ -16,6 +16,7 @@
 #include "common/stop.h"
 #include "handover/speed_view.h"
 #include "serving-layer/batch_store.h"
+#include "serving-layer/jobs.h"
 #include "serving-layer/loop.h"
 #include "serving-layer/watcher.h"
 
@@ -23,7 +24,7 @@ static const struct options_usage usage = {
     .program = "tandem-serve",
     .synopsis = "[options]",
     .about = "Answers over HTTP from batch view and speed view together, and accepts events.\n"
-             "GET / lists the routes. Stop with SIGTERM.",
+             "GET /v1 lists the routes. Stop with SIGTERM.",
     .commands = "",
 };
 
@@ -213,12 +214,17 @@ static int loops_run(struct server *server, struct err *err)
     return 0;
 }
 
+enum { JOB_THREADS = 4, JOBS_WAITING = 512 };
+
 static int serve(const struct serve_settings *settings, int listener, struct err *err)
 {
     struct batch_store *store = batch_store_new(&(struct batch_store_settings){
         settings->deployment.postgres, (int)settings->deployment.partitions});
     struct watcher *watcher = watcher_new(&settings->deployment);
-    struct server server = {.loop = xcalloc((size_t)settings->threads, sizeof *server.loop),
+    struct jobs *jobs =
+        jobs_new(&(struct jobs_settings){settings->deployment.postgres, JOB_THREADS, JOBS_WAITING});
+    struct server server = {.jobs = jobs,
+                            .loop = xcalloc((size_t)settings->threads, sizeof *server.loop),
                             .started_ms = clock_unix_ms()};
     int failed = 0;
     for (int i = 0; i < settings->threads && !failed; i++) {
@@ -233,6 +239,7 @@ static int serve(const struct serve_settings *settings, int listener, struct err
     if (watcher_failed(watcher, err->message, sizeof err->message))
         failed = -1;
     watcher_free(watcher); /* before the loops that it calls back */
+    jobs_free(jobs);
     for (int i = 0; i < server.n_loops; i++)
         loop_free(server.loop[i]);
     free(server.loop);

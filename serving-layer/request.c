@@ -1,5 +1,6 @@
 #include "serving-layer/request.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,25 +74,15 @@ static int path_parse(struct request *request, struct text path, struct request_
     return 0;
 }
 
-static struct parameter *parameter_find(struct request *request, struct text name)
-{
-    for (int i = 0; i < request->n_parameters; i++)
-        if (text_equal(request->parameter[i].name, name))
-            return &request->parameter[i];
-    return NULL;
-}
-
 static int parameter_parse(struct request *request, struct text raw, struct request_error *error)
 {
     const char *equals = memchr(raw.at, '=', raw.n);
     size_t n = equals ? (size_t)(equals - raw.at) : raw.n;
-    struct parameter p = {.used = false};
+    struct parameter p = {.row = NULL};
     struct text value = equals ? (struct text){equals + 1, raw.n - n - 1} : (struct text){"", 0};
     if (decode(request, (struct text){raw.at, n}, true, &p.name, error) ||
         decode(request, value, true, &p.value, error))
         return -1;
-    if (parameter_find(request, p.name))
-        return wrong(error, p.name, "is given twice");
     if (request->n_parameters == REQUEST_PARAMETERS)
         return wrong(error, p.name, "is one parameter too many");
     request->parameter[request->n_parameters++] = p;
@@ -124,60 +115,144 @@ void request_free(struct request *request)
     bytes_free(&request->memory);
 }
 
-int request_int(struct request *request, const char *name, int64_t initial, int64_t min,
-                int64_t max, int64_t *value, struct request_error *error)
+/* ---- the table ---- */
+
+static const struct parameter_row *row_find(const struct request *request, struct text name)
 {
-    struct parameter *p = parameter_find(request, text_of(name));
-    *value = initial;
-    if (!p)
-        return 0;
-    p->used = true;
-    int64_t number = 0;
-    bool good = p->value.n > 0 && p->value.n <= 18;
-    for (size_t i = 0; good && i < p->value.n; i++) {
-        good = p->value.at[i] >= '0' && p->value.at[i] <= '9';
-        number = number * 10 + (p->value.at[i] - '0');
-    }
-    if (!good || number < min || number > max) {
-        char detail[200];
-        snprintf(detail, sizeof detail,
-                 "is '%.*s': it must be a whole number from %" PRId64 " to %" PRId64,
-                 (int)utf8_cut(p->value, VALUE_SHOWN), p->value.at, min, max);
-        return wrong(error, p->name, detail);
-    }
-    *value = number;
-    return 0;
+    for (size_t t = 0; t < request->n_tables; t++)
+        for (const struct parameter_row *row = request->tables[t]; row && row->name; row++)
+            if (text_equal(name, text_of(row->name)))
+                return row;
+    return NULL;
 }
 
-int request_choice(struct request *request, const char *name, const char *choices, int *value,
-                   struct request_error *error)
+static bool number_take(struct text value, int64_t min, int64_t max, int64_t *number)
 {
-    struct parameter *p = parameter_find(request, text_of(name));
-    *value = 0;
-    if (!p)
-        return 0;
-    p->used = true;
-    for (const char *at = choices;; at++, ++*value) {
+    bool good = value.n > 0 && value.n <= 18;
+    *number = 0;
+    for (size_t i = 0; good && i < value.n; i++) {
+        good = value.at[i] >= '0' && value.at[i] <= '9';
+        *number = *number * 10 + (value.at[i] - '0');
+    }
+    return good && *number >= min && *number <= max;
+}
+
+static bool choice_take(struct text value, const char *choices, int64_t *place)
+{
+    *place = 0;
+    for (const char *at = choices;; at++, ++*place) {
         size_t n = strcspn(at, "|");
-        if (text_equal(p->value, (struct text){at, n}))
-            return 0;
+        if (text_equal(value, (struct text){at, n}))
+            return true;
         at += n;
         if (!*at)
-            break;
+            return false;
     }
-    char detail[200];
-    snprintf(detail, sizeof detail, "is '%.*s': it must be one of %s",
-             (int)utf8_cut(p->value, VALUE_SHOWN), p->value.at, choices);
-    return wrong(error, p->name, detail);
 }
 
-int request_no_more(const struct request *request, struct request_error *error)
+static bool value_take(const struct parameter_row *row, struct text value, int64_t *number)
 {
-    for (int i = 0; i < request->n_parameters; i++)
-        if (!request->parameter[i].used)
-            return wrong(error, request->parameter[i].name, "is not a parameter of this call");
+    switch (row->type) {
+    case PARAMETER_INT: return number_take(value, row->min, row->max, number);
+    case PARAMETER_FLAG: return number_take(value, 0, 1, number);
+    case PARAMETER_CHOICE: return choice_take(value, row->choices, number);
+    case PARAMETER_TEXT: break;
+    }
+    return (int64_t)value.n >= row->min && (int64_t)value.n <= row->max;
+}
+
+static int wrong_value(const struct parameter_row *row, struct text value,
+                       struct request_error *error)
+{
+    char detail[200];
+    int n = snprintf(detail, sizeof detail, "is '%.*s': it must be ",
+                     (int)utf8_cut(value, VALUE_SHOWN), value.at);
+    size_t left = sizeof detail - (size_t)n;
+    if (row->type == PARAMETER_INT)
+        snprintf(detail + n, left, "a whole number from %" PRId64 " to %" PRId64, row->min,
+                 row->max);
+    else if (row->type == PARAMETER_TEXT)
+        snprintf(detail + n, left, "%" PRId64 " to %" PRId64 " bytes", row->min, row->max);
+    else
+        snprintf(detail + n, left, "one of %s", row->type == PARAMETER_FLAG ? "0|1" : row->choices);
+    return wrong(error, text_of(row->name), detail);
+}
+
+static const struct parameter *given_find(const struct request *request,
+                                          const struct parameter_row *row, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (request->parameter[i].row == row)
+            return &request->parameter[i];
+    return NULL;
+}
+
+int request_take(struct request *request, const struct parameter_row *const *tables,
+                 size_t n_tables, struct request_error *error)
+{
+    request->tables = tables;
+    request->n_tables = n_tables;
+    for (int i = 0; i < request->n_parameters; i++) {
+        struct parameter *p = &request->parameter[i];
+        p->row = row_find(request, p->name);
+        if (!p->row)
+            return wrong(error, p->name, "is not a parameter of this call");
+        if (!p->row->repeatable && given_find(request, p->row, i))
+            return wrong(error, p->name, "is given twice");
+        if (!value_take(p->row, p->value, &p->number))
+            return wrong_value(p->row, p->value, error);
+    }
     return 0;
 }
+
+/* The row, which must be there, and what was given for it. */
+static const struct parameter *given(const struct request *request, const char *name,
+                                     const struct parameter_row **row)
+{
+    *row = row_find(request, text_of(name));
+    assert(*row);
+    return given_find(request, *row, request->n_parameters);
+}
+
+bool request_given(const struct request *request, const char *name)
+{
+    const struct parameter_row *row;
+    return given(request, name, &row);
+}
+
+int64_t request_int(const struct request *request, const char *name)
+{
+    const struct parameter_row *row;
+    const struct parameter *p = given(request, name, &row);
+    int64_t number = 0;
+    if (p)
+        return p->number;
+    bool good = !row->initial || value_take(row, text_of(row->initial), &number);
+    assert(good);
+    return good ? number : 0;
+}
+
+struct text request_text(const struct request *request, const char *name)
+{
+    const struct parameter_row *row;
+    const struct parameter *p = given(request, name, &row);
+    return p ? p->value : text_of(row->initial ? row->initial : "");
+}
+
+size_t request_texts(const struct request *request, const char *name,
+                     struct text into[REQUEST_PARAMETERS])
+{
+    const struct parameter_row *row;
+    size_t n = 0;
+    if (!given(request, name, &row))
+        return 0;
+    for (int i = 0; i < request->n_parameters; i++)
+        if (request->parameter[i].row == row)
+            into[n++] = request->parameter[i].value;
+    return n;
+}
+
+/* ---- the path ---- */
 
 /* The segments from `first` on, joined by slashes, behind what was decoded, where request_parse has made room for them once. */
 static struct text joined(struct request *request, int first)
@@ -200,11 +275,11 @@ bool request_matches(struct request *request, const char *pattern, struct text a
         struct text part = {at, strcspn(at, "/")};
         if (s >= request->n_segments)
             return false;
-        if (text_equal(part, text_of("{*}"))) {
+        if (part.n > 2 && part.at[part.n - 2] == '*') {
             arg[n_args] = joined(request, s);
             return true;
         }
-        if (text_equal(part, text_of("{}")))
+        if (part.n > 0 && part.at[0] == '{')
             arg[n_args++] = request->segment[s];
         else if (!text_equal(part, request->segment[s]))
             return false;

@@ -9,11 +9,31 @@
 
 #include "views/bytes.h"
 
-enum { REQUEST_SEGMENTS = 16, REQUEST_PARAMETERS = 16 };
+enum { REQUEST_SEGMENTS = 16, REQUEST_PARAMETERS = 64 };
+
+/* ---- what a call may be given in its query: a table, one row a parameter ---- */
+
+enum parameter_type {
+    PARAMETER_INT,    /* a whole number from min to max */
+    PARAMETER_CHOICE, /* one of `choices` */
+    PARAMETER_FLAG,   /* 0 or 1 */
+    PARAMETER_TEXT    /* min to max bytes */
+};
+
+struct parameter_row { // NOLINT(clang-analyzer-optin.performance.Padding): in reading order
+    const char *name;  /* NULL ends a table */
+    enum parameter_type type;
+    const char *initial; /* where it is absent; NULL: nothing is (request_given) */
+    int64_t min, max;
+    const char *choices; /* "a|b|c" */
+    const char *sentence;
+    bool repeatable; /* PARAMETER_TEXT: may be given several times */
+};
 
 struct parameter {
     struct text name, value;
-    bool used; /* a handler asked for it */
+    const struct parameter_row *row; /* once taken */
+    int64_t number;                  /* INT, FLAG; CHOICE: its place among the choices */
 };
 
 struct request {
@@ -23,6 +43,8 @@ struct request {
     int n_segments;
     struct parameter parameter[REQUEST_PARAMETERS];
     int n_parameters;
+    const struct parameter_row *const *tables; /* once taken */
+    size_t n_tables;
 };
 
 /* What is wrong with a request, for a 400. */
@@ -31,22 +53,30 @@ struct request_error {
     char detail[256];
 };
 
-/* 0, or -1: malformed escapes, too long, a parameter twice. `uri` is path?query. */
+/* 0, or -1: malformed escapes, too long. `uri` is path?query. */
 int request_parse(struct request *request, const char *uri, struct request_error *error);
 void request_free(struct request *request);
 
-/* A whole number; `initial` when it is absent. -1: error says what came and what is allowed. */
-int request_int(struct request *request, const char *name, int64_t initial, int64_t min,
-                int64_t max, int64_t *value, struct request_error *error);
-/* Which of `choices` ("a|b|c") it is, the first when absent. -1 as above. */
-int request_choice(struct request *request, const char *name, const char *choices, int *value,
-                   struct request_error *error);
-/* After all were asked for: -1 when there is one that nobody knows. */
-int request_no_more(const struct request *request, struct request_error *error);
+/*
+ * Checks every parameter of the query against the tables (NULL: none). -1: one that no row has, that is given twice or out of
+ * its range; error says what came and what is allowed. `tables` are borrowed as long as the request lives.
+ */
+int request_take(struct request *request, const struct parameter_row *const *tables,
+                 size_t n_tables, struct request_error *error);
+
+/* After that, by a name that a row has: was it in the query? */
+bool request_given(const struct request *request, const char *name);
+/* The number of an INT, 0 or 1 of a FLAG, the place of a CHOICE; the initial one (0 without) where it is absent. */
+int64_t request_int(const struct request *request, const char *name);
+/* The text, which lives as long as the request; the initial one ("" without) where it is absent. */
+struct text request_text(const struct request *request, const char *name);
+/* All texts of a repeatable one; returns how many, at most REQUEST_PARAMETERS. */
+size_t request_texts(const struct request *request, const char *name,
+                     struct text into[REQUEST_PARAMETERS]);
 
 /*
- * Does the path have this pattern, as "/v1/views/{}/{*}"? {} is any one segment, {*} the rest joined by slashes (at least
- * one). The segments that stood for them go to `arg` (at most 2) and stay until the next call.
+ * Does the path have this pattern, as "/v1/views/{view}/{group*}"? {name} is any one segment, {name*} the rest joined by
+ * slashes (at least one). The segments that stood for them go to `arg` (at most 2) and stay until the next call.
  */
 bool request_matches(struct request *request, const char *pattern, struct text arg[2]);
 

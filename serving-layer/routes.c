@@ -12,22 +12,34 @@
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
 
+/* clang-format off: a row a route */
 const struct route routes[] = {
-    {"POST", "/v1/events", "accepts one event, a JSON array or NDJSON", handle_post_events, false},
-    {"GET", "/v1/views", "the catalogue of views", handle_views, false},
-    {"GET", "/v1/views/{}/{*}", "the counters of a group, largest first", handle_view_group, false},
-    {"POST", "/v1/views/read", "up to 1,000 groups, all members, one snapshot", handle_views_read,
-     false},
-    {"GET", "/v1/items/{}/similar", "items similar to an item", handle_similar, false},
-    {"GET", "/v1/users/{}/recommendations", "items for a user, with reasons",
-     handle_recommendations, false},
-    {"GET", "/v1/popular", "what is looked at and bought most", handle_popular, false},
-    {"GET", "/v1/status", "batch, boundary, as_of, lag, last run", handle_status, false},
-    {"GET", "/healthz", "the process lives", handle_healthz, true},
-    {"GET", "/readyz", "it can answer", handle_readyz, true},
-    {"GET", "/metrics", "figures for Prometheus", handle_metrics, true},
-    {"GET", "/", "this list", handle_root, false},
+    {"POST", "/v1/events", "accepts one event, a JSON array or NDJSON",
+     handle_post_events, ROLE_WRITE, .body = "Events", .answer = "Accepted"},
+    {"GET", "/v1/views", "the catalogue of views",
+     handle_views, ROLE_READ, .answer = "Views"},
+    {"GET", "/v1/views/{view}/{group*}", "the counters of a group, largest first",
+     handle_view_group, ROLE_READ, {layer_parameter, view_group_parameters}, .answer = "Group"},
+    {"POST", "/v1/views/read", "up to 1,000 groups, all members, one snapshot",
+     handle_views_read, ROLE_READ, {layer_parameter}, .body = "ReadGroups", .answer = "Groups"},
+    {"GET", "/v1/items/{item}/similar", "items similar to an item",
+     handle_similar, ROLE_READ, {ranked_parameters, layer_parameter, similar_parameters}, .answer = "Ranked"},
+    {"GET", "/v1/users/{user}/recommendations", "items for a user, with reasons",
+     handle_recommendations, ROLE_READ, {ranked_parameters}, .answer = "Ranked"},
+    {"GET", "/v1/popular", "what is looked at and bought most",
+     handle_popular, ROLE_READ, {ranked_parameters, popular_parameters}, .answer = "Ranked"},
+    {"GET", "/v1/status", "batch, boundary, as_of, lag, last run",
+     handle_status, ROLE_READ, .answer = "Status"},
+    {"GET", "/v1", "this list",
+     handle_routes, ROLE_READ, .answer = "Routes"},
+    {"GET", "/healthz", "the process lives",
+     handle_healthz, .answer = "Alive", .always = true},
+    {"GET", "/readyz", "it can answer",
+     handle_readyz, .answer = "Ready", .always = true},
+    {"GET", "/metrics", "figures for Prometheus",
+     handle_metrics, ROLE_READ, .always = true},
 };
+/* clang-format on */
 
 const int n_routes = sizeof routes / sizeof *routes;
 
@@ -81,20 +93,29 @@ static bool is_refused(struct call *call)
     return why;
 }
 
+static void call_handle(struct call *call)
+{
+    struct request_error error;
+    if (!call->route->always && is_refused(call))
+        return;
+    if (request_take(&call->request, call->route->parameters, ROUTE_TABLES, &error))
+        call_wrong_request(call, &error);
+    else
+        call->route->handle(call);
+}
+
 static void call_dispatch(struct call *call)
 {
     char allow[64] = "";
     call->route =
         route_find(call, method_of(evhttp_request_get_command(call->http)), allow, sizeof allow);
-    if (call->route && !call->route->always && is_refused(call)) {
-        return;
-    } else if (call->route) {
-        call->route->handle(call);
+    if (call->route) {
+        call_handle(call);
     } else if (allow[0]) {
         evhttp_add_header(evhttp_request_get_output_headers(call->http), "Allow", allow);
         call_problem(call, 405, "this path does not have this method", NULL, -1);
     } else {
-        call_problem(call, 404, "there is no such path; GET / lists those that are", NULL, -1);
+        call_problem(call, 404, "there is no such path; GET /v1 lists those that are", NULL, -1);
     }
 }
 
@@ -129,10 +150,8 @@ void routes_handle(struct evhttp_request *http, void *context)
         call_dispatch(call);
 }
 
-void handle_root(struct call *call)
+void handle_routes(struct call *call)
 {
-    if (call_no_more_parameters(call))
-        return;
     json_put(&call->out, "{\"name\":\"tandem\",\"routes\":[");
     for (int r = 0; r < n_routes; r++) {
         json_put(&call->out, r ? ",\n{\"method\":" : "\n{\"method\":");

@@ -1,14 +1,24 @@
-/* routes: which path has which handler. The table in routes.c is the API (docs/api.md). */
+/*
+ * routes: which path has which handler, who may call it, with which parameters. The table in routes.c is the API: requests are
+ * checked against it before a handler runs, and the OpenAPI document is made from it.
+ */
 #ifndef TANDEM_SERVING_ROUTES_H
 #define TANDEM_SERVING_ROUTES_H
 
 #include "serving-layer/call.h"
 
-struct route {
+enum role { ROLE_ANYONE, ROLE_WRITE, ROLE_READ, ROLE_ADMIN }; /* who may call it */
+
+enum { ROUTE_TABLES = 3 };
+
+struct route {          // NOLINT(clang-analyzer-optin.performance.Padding): in reading order
     const char *method; /* GET answers HEAD, too */
     const char *pattern;
     const char *does;
     void (*handle)(struct call *call);
+    enum role role;
+    const struct parameter_row *parameters[ROUTE_TABLES]; /* NULL: none */
+    const char *body, *answer; /* names of their schemas; NULL: none, or not JSON */
     bool
         always; /* also when too many calls are in hand: what watches the server, and costs little */
 };
@@ -19,18 +29,23 @@ extern const int n_routes;
 /* libevent's callback for every request; the context is the loop. */
 void routes_handle(struct evhttp_request *http, void *context);
 
-/* ---- the handlers, by file ---- */
+/* ---- the handlers and their parameters, by file ---- */
 void handle_post_events(struct call *call); /* ingest.c */
 void handle_views(struct call *call);       /* handle_views.c */
+extern const struct parameter_row layer_parameter[];
+extern const struct parameter_row view_group_parameters[];
 void handle_view_group(struct call *call);
 void handle_views_read(struct call *call);
-void handle_similar(struct call *call); /* handle_ranked.c */
+extern const struct parameter_row ranked_parameters[]; /* handle_ranked.c */
+extern const struct parameter_row similar_parameters[];
+extern const struct parameter_row popular_parameters[];
+void handle_similar(struct call *call);
 void handle_recommendations(struct call *call);
 void handle_popular(struct call *call);
 void handle_status(struct call *call); /* handle_status.c */
 void handle_healthz(struct call *call);
 void handle_readyz(struct call *call);
 void handle_metrics(struct call *call); /* handle_metrics.c */
-void handle_root(struct call *call);
+void handle_routes(struct call *call);  /* routes.c */
 
 #endif

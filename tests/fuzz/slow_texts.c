@@ -136,8 +136,6 @@ static bool slow_query(struct text query, struct slow_request *request)
         char *decoded_value = percent_decoded(part, true);
         int n = request->n_parameters;
         bool good = decoded_name && decoded_value && n < REQUEST_PARAMETERS;
-        for (int i = 0; good && i < n; i++)
-            good = strcmp(request->name[i], decoded_name) != 0;
         if (!good) {
             free(decoded_name);
             free(decoded_value);

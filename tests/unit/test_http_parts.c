@@ -22,6 +22,18 @@ static void is_text(struct text text, const char *expected)
 
 /* ---- request ---- */
 
+static const struct parameter_row some_rows[] = {
+    {"n", PARAMETER_INT, "5", 1, 10, .sentence = "a number"},
+    {"layer", PARAMETER_CHOICE, "merged", .choices = "merged|batch|speed", .sentence = "a choice"},
+    {"explain", PARAMETER_FLAG, "0", .sentence = "a flag"},
+    {0}};
+static const struct parameter_row more_rows[] = {
+    {"at", PARAMETER_INT, NULL, 0, 100, .sentence = "a number that may be absent"},
+    {"exclude", PARAMETER_TEXT, NULL, 1, 4, .sentence = "texts", .repeatable = true},
+    {0}};
+static const struct parameter_row *const some_tables[] = {some_rows, NULL, more_rows};
+enum { SOME_TABLES = 3 };
+
 static void path_and_query_are_decoded(void **state)
 {
     (void)state;
@@ -32,20 +44,16 @@ static void path_and_query_are_decoded(void **state)
                                    "/v1/views/revenue%5Fcountry/14944%2FGBP?layer=batch&n=%37",
                                    &error),
                      0);
-    assert_true(request_matches(&request, "/v1/views/{}/{*}", arg));
+    assert_true(request_matches(&request, "/v1/views/{view}/{group*}", arg));
     is_text(arg[0], "revenue_country");
     is_text(arg[1], "14944/GBP");
-    int64_t n;
-    int layer;
-    assert_int_equal(request_int(&request, "n", 1, 1, 10, &n, &error), 0);
-    assert_int_equal(n, 7);
-    assert_int_equal(request_choice(&request, "layer", "merged|batch|speed", &layer, &error), 0);
-    assert_int_equal(layer, 1);
-    assert_int_equal(request_no_more(&request, &error), 0);
+    assert_int_equal(request_take(&request, some_tables, SOME_TABLES, &error), 0);
+    assert_int_equal(request_int(&request, "n"), 7);
+    assert_int_equal(request_int(&request, "layer"), 1);
     assert_int_equal(request_parse(&request, "/v1/views/a/b/c%20d", &error), 0);
-    assert_true(request_matches(&request, "/v1/views/{}/{*}", arg));
+    assert_true(request_matches(&request, "/v1/views/{view}/{group*}", arg));
     is_text(arg[1], "b/c d");
-    assert_false(request_matches(&request, "/v1/views/{}", arg));
+    assert_false(request_matches(&request, "/v1/views/{view}", arg));
     assert_int_equal(request_parse(&request, "/", &error), 0);
     assert_true(request_matches(&request, "/", arg));
     request_free(&request);
@@ -54,17 +62,18 @@ static void path_and_query_are_decoded(void **state)
 static void a_malformed_request_line_is_refused(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"",
-                                        "x",
-                                        "/%",
-                                        "/%4",
-                                        "/%zz",
-                                        "/a?x=%f",
-                                        "/a?%00=1",
-                                        "/%00",
-                                        "/a?b=1&b=2",
-                                        "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17",
-                                        "/a?a=&b=&c=&d=&e=&f=&g=&h=&i=&j=&k=&l=&m=&n=&o=&p=&q="};
+    static const char *const wrong[] = {
+        "",
+        "x",
+        "/%",
+        "/%4",
+        "/%zz",
+        "/a?x=%f",
+        "/a?%00=1",
+        "/%00",
+        "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17",
+        "/a?b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b"
+        "&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct request request = {0};
         struct request_error error = {0};
@@ -94,22 +103,22 @@ static void what_is_shown_of_a_wrong_value_ends_with_a_whole_character(void **st
     (void)state;
     struct request request = {0};
     struct request_error error;
-    int64_t n;
     const char *text = "/a?n=" /* 39 bytes, then one of two */
-                       "123456789012345678901234567890123456789%C3%A9&" /* a name of 65 */
-                       "1234567890123456789012345678901234567890123456789012345678901234%C3%A9=1";
+                       "123456789012345678901234567890123456789%C3%A9";
     assert_int_equal(request_parse(&request, text, &error), 0);
-    assert_int_equal(request_int(&request, "n", 5, 1, 10, &n, &error), -1);
+    assert_int_equal(request_take(&request, some_tables, SOME_TABLES, &error), -1);
     assert_non_null(strstr(error.detail, "'123456789012345678901234567890123456789'"));
-    assert_int_equal(request_no_more(&request, &error), -1);
+    text = "/a?1234567890123456789012345678901234567890123456789012345678901234%C3%A9=1"; /* 65 */
+    assert_int_equal(request_parse(&request, text, &error), 0);
+    assert_int_equal(request_take(&request, some_tables, SOME_TABLES, &error), -1);
     assert_int_equal(strlen(error.parameter), 64);
     text = "/a?12345678901234567890123456789012345678901234567890123456789012%C3%A9%C3%A9=1";
     assert_int_equal(request_parse(&request, text, &error), 0);
-    assert_int_equal(request_no_more(&request, &error), -1);
+    assert_int_equal(request_take(&request, some_tables, SOME_TABLES, &error), -1);
     assert_int_equal(strlen(error.parameter), 64);
     text = "/a?123456789012345678901234567890123456789012345678901234567890123%C3%A9=1";
     assert_int_equal(request_parse(&request, text, &error), 0);
-    assert_int_equal(request_no_more(&request, &error), -1);
+    assert_int_equal(request_take(&request, some_tables, SOME_TABLES, &error), -1);
     assert_int_equal(strlen(error.parameter), 63);
     request_free(&request);
 }
@@ -124,7 +133,7 @@ static void a_path_may_match_many_patterns(void **state)
     const char *path = "/v1/a/b/c/d/e/f/g/h/a-part-that-is-longer-than-all-the-others-together";
     assert_int_equal(request_parse(&request, path, &error), 0);
     for (int i = 0; i < 100; i++) {
-        assert_true(request_matches(&request, "/{}/{*}", arg));
+        assert_true(request_matches(&request, "/{a}/{b*}", arg));
         is_text(arg[0], "v1");
         is_text(arg[1], path + 4);
     }
@@ -145,12 +154,69 @@ static void a_number_out_of_range_is_named(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct request request = {0};
         struct request_error error;
-        int64_t n;
         assert_int_equal(request_parse(&request, wrong[i], &error), 0);
-        assert_int_equal(request_int(&request, "n", 5, 1, 10, &n, &error), -1);
+        assert_int_equal(request_take(&request, some_tables, SOME_TABLES, &error), -1);
         assert_string_equal(error.parameter, "n");
         request_free(&request);
     }
+}
+
+static void a_parameter_that_the_table_does_not_allow_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *uri, *parameter, *why;
+    } wrong[] = {{"/a?nn=1", "nn", "is not a parameter of this call"},
+                 {"/a?n=1&n=1", "n", "is given twice"},
+                 {"/a?layer=all", "layer", "is 'all': it must be one of merged|batch|speed"},
+                 {"/a?layer=", "layer", "is '': it must be one of merged|batch|speed"},
+                 {"/a?explain=2", "explain", "is '2': it must be one of 0|1"},
+                 {"/a?exclude=a&exclude=12345", "exclude", "is '12345': it must be 1 to 4 bytes"},
+                 {"/a?exclude", "exclude", "is '': it must be 1 to 4 bytes"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct request request = {0};
+        struct request_error error;
+        assert_int_equal(request_parse(&request, wrong[i].uri, &error), 0);
+        assert_int_equal(request_take(&request, some_tables, SOME_TABLES, &error), -1);
+        assert_string_equal(error.parameter, wrong[i].parameter);
+        assert_string_equal(error.detail, wrong[i].why);
+        request_free(&request);
+    }
+}
+
+static void what_is_absent_has_its_initial_value(void **state)
+{
+    (void)state;
+    struct request request = {0};
+    struct request_error error;
+    struct text texts[REQUEST_PARAMETERS];
+    assert_int_equal(request_parse(&request, "/a?layer=speed", &error), 0);
+    assert_int_equal(request_take(&request, some_tables, SOME_TABLES, &error), 0);
+    assert_int_equal(request_int(&request, "n"), 5);
+    assert_false(request_given(&request, "n"));
+    assert_int_equal(request_int(&request, "layer"), 2);
+    assert_int_equal(request_int(&request, "explain"), 0);
+    assert_false(request_given(&request, "at"));
+    assert_int_equal(request_texts(&request, "exclude", texts), 0);
+    is_text(request_text(&request, "exclude"), "");
+    request_free(&request);
+}
+
+static void a_repeatable_parameter_gives_all_its_texts(void **state)
+{
+    (void)state;
+    struct request request = {0};
+    struct request_error error;
+    struct text texts[REQUEST_PARAMETERS];
+    assert_int_equal(
+        request_parse(&request, "/a?exclude=a&explain=1&exclude=b+c&exclude=a", &error), 0);
+    assert_int_equal(request_take(&request, some_tables, SOME_TABLES, &error), 0);
+    assert_int_equal(request_texts(&request, "exclude", texts), 3);
+    is_text(texts[0], "a");
+    is_text(texts[1], "b c");
+    is_text(texts[2], "a");
+    assert_int_equal(request_int(&request, "explain"), 1);
+    request_free(&request);
 }
 
 /* GET /v1/views/users/ */
@@ -355,6 +421,9 @@ int main(void)
         cmocka_unit_test(what_is_shown_of_a_wrong_value_ends_with_a_whole_character),
         cmocka_unit_test(a_path_may_match_many_patterns),
         cmocka_unit_test(a_number_out_of_range_is_named),
+        cmocka_unit_test(a_parameter_that_the_table_does_not_allow_is_named),
+        cmocka_unit_test(what_is_absent_has_its_initial_value),
+        cmocka_unit_test(a_repeatable_parameter_gives_all_its_texts),
         cmocka_unit_test(a_request_of_an_empty_group_has_a_text),
         cmocka_unit_test(texts_and_numbers_are_written_as_json),
         cmocka_unit_test(scores_have_six_digits),
