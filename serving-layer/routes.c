@@ -12,7 +12,8 @@
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
 
-/* clang-format off: a row a route */
+/* A row a route. */
+/* clang-format off */
 const struct route routes[] = {
     {"POST", "/v1/events", "accepts one event, a JSON array or NDJSON",
      handle_post_events, ROLE_WRITE, .body = "Events", .answer = "Accepted"},
