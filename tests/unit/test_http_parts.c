@@ -63,17 +63,12 @@ static void a_malformed_request_line_is_refused(void **state)
 {
     (void)state;
     static const char *const wrong[] = {
-        "",
-        "x",
-        "/%",
-        "/%4",
-        "/%zz",
-        "/a?x=%f",
-        "/a?%00=1",
-        "/%00",
-        "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17",
-        "/a?b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b"
-        "&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b"};
+        "",         "x",    "/%",
+        "/%4",      "/%zz", "/a?x=%f",
+        "/a?%00=1", "/%00", "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17"};
+    static const char too_many[] = /* parameters */
+        "/a?b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&"
+        "b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b&b";
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct request request = {0};
         struct request_error error = {0};
@@ -82,6 +77,11 @@ static void a_malformed_request_line_is_refused(void **state)
         assert_true(error.detail[0]);
         request_free(&request);
     }
+    struct request request = {0};
+    struct request_error error;
+    assert_int_equal(request_parse(&request, too_many, &error), -1);
+    assert_string_equal(error.parameter, "b");
+    request_free(&request);
 }
 
 /* What comes in a path or a query comes back in answers, and those are UTF-8. */
