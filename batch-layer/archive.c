@@ -259,7 +259,7 @@ static int work(const struct deployment_options *deployment, const char *metrics
     struct archive *archive = xcalloc(1, sizeof *archive);
     archive->deployment = deployment;
     archive->reported_us = clock_monotonic_us();
-    archive_figures_begin(&archive->figures);
+    archive_figures_forget(&archive->figures);
     archive->log =
         archive_log_open(deployment->kafka, deployment->topic, (int)deployment->partitions, &err);
     if (!archive->log)

@@ -10,11 +10,6 @@ static const struct histogram_scale transaction_us = {
 static const struct histogram_scale transaction_records = {
     .bounds = 9, .bound = {1, 3, 10, 30, 100, 300, 1000, 3000, 9999}, .unit = 1};
 
-void archive_figures_begin(struct archive_figures *figures)
-{
-    archive_figures_forget(figures);
-}
-
 void archive_figures_forget(struct archive_figures *figures)
 {
     metrics_set(&figures->working, 0);

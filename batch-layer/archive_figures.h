@@ -19,8 +19,7 @@ struct archive_figures {
     struct histogram transaction_us, transaction_records;
 };
 
-void archive_figures_begin(struct archive_figures *figures);
-/* No longer this archiver's to say. */
+/* Where it stands is not, or no longer, this archiver's to say. */
 void archive_figures_forget(struct archive_figures *figures);
 void archive_figures_transaction(struct archive_figures *figures, int64_t took_us, int records);
 

@@ -2,7 +2,6 @@
 #include "common/metrics.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,17 +130,6 @@ static double started_at(void)
     return seconds_of(CLOCK_REALTIME) - ago;
 }
 
-static int open_files(void)
-{
-    int n = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    while (folder && readdir(folder))
-        n++;
-    if (folder)
-        closedir(folder);
-    return n > 3 ? n - 3 : 0; /* ".", ".." and the folder itself */
-}
-
 void metrics_process(struct metrics *metrics)
 {
     metrics_gauge(metrics, "process_resident_memory_bytes", "Resident memory size in bytes.",
@@ -149,7 +137,6 @@ void metrics_process(struct metrics *metrics)
     metrics_head(metrics, "process_cpu_seconds_total", "counter",
                  "Total user and system CPU time spent in seconds.");
     metrics_line(metrics, "process_cpu_seconds_total %.3f", seconds_of(CLOCK_PROCESS_CPUTIME_ID));
-    metrics_gauge(metrics, "process_open_fds", "Number of open file descriptors.", open_files());
     metrics_head(metrics, "process_start_time_seconds", "gauge",
                  "Start time of the process since unix epoch in seconds.");
     metrics_line(metrics, "process_start_time_seconds %.2f", started_at());

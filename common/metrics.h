@@ -77,7 +77,7 @@ void metrics_gauge(struct metrics *metrics, const char *name, const char *help, 
 void metrics_histogram(struct metrics *metrics, const char *name, const char *labels,
                        const struct histogram_scale *scale, const struct histogram_sum *sum);
 
-/* What every process has: memory, CPU time, open files, when it started, and tandem_build_info. */
+/* What every process has: memory, CPU time, when it started, and tandem_build_info. */
 void metrics_process(struct metrics *metrics);
 
 #endif

@@ -162,7 +162,7 @@ static int listen_on(struct metrics_http *http, const char *host, int port)
     evhttp_set_max_headers_size(http->http, HEADERS_BYTES);
     evhttp_set_max_body_size(http->http, 0);
     evhttp_set_timeout(http->http, IDLE_S);
-    evhttp_set_allowed_methods(http->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+    evhttp_set_allowed_methods(http->http, EVHTTP_REQ_GET);
     evhttp_set_bevcb(http->http, on_accept, http);
     evhttp_set_gencb(http->http, on_request, http);
     http->on_stop = event_new(http->base, http->stop, EV_READ, on_stop, http);
