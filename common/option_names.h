@@ -25,6 +25,8 @@ static const char *const option_names[] = {
     "REQUEST_S",
     "READ_TIMEOUT_MS",
     "THREADS",
+    /* tandem-speed, tandem-batch archive */
+    "METRICS",
     /* tandem-speed */
     "BATCH_EVENTS",
     "BATCH_WAIT_MS",

@@ -100,6 +100,8 @@ void call_reply_snapshot(struct call *call, const struct snapshot *snapshot)
     struct bytes *out = &call->out;
     int partitions = snapshot_partitions(snapshot);
     const int64_t *boundary = snapshot_boundary(snapshot);
+    metrics_add(&call->loop->figures.answers, 1);
+    metrics_add(&call->loop->figures.degraded, snapshot_degraded(snapshot));
     json_put(out, ",\"batch\":");
     json_put_int(out, snapshot_batch(snapshot));
     json_put(out, ",\"boundary\":");
