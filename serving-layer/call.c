@@ -15,12 +15,17 @@ static const char *status_title(int status)
     switch (status) {
     case 200: return "OK";
     case 202: return "Accepted";
+    case 204: return "No Content";
+    case 304: return "Not Modified";
     case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
     case 411: return "Length Required";
     case 413: return "Content Too Large";
     case 422: return "Unprocessable Content";
+    case 429: return "Too Many Requests";
     case 503: return "Service Unavailable";
     default: return "Internal Server Error";
     }
@@ -37,9 +42,8 @@ static void call_free(struct call *call)
 
 void call_reply(struct call *call, int status, const char *content_type)
 {
-    struct evkeyvalq *headers = evhttp_request_get_output_headers(call->http);
     struct evbuffer *body = evbuffer_new();
-    evhttp_add_header(headers, "Content-Type", content_type);
+    status = manners_end(call, status, content_type);
     evbuffer_add(body, call->out.at, call->out.n);
     figures_count(&call->loop->figures, call->route, status, clock_monotonic_us() - call->began_us);
     evhttp_send_reply(call->http, status, status_title(status),
@@ -52,6 +56,7 @@ void call_reply(struct call *call, int status, const char *content_type)
 void call_problem(struct call *call, int status, const char *detail, const char *field, long index)
 {
     struct bytes *out = &call->out;
+    manners_log_problem(call, status, detail);
     bytes_clear(out);
     json_put(out, "{\"type\":\"about:blank\",\"title\":");
     json_put_text(out, text_of(status_title(status)));
@@ -67,6 +72,8 @@ void call_problem(struct call *call, int status, const char *detail, const char 
         json_put(out, ",\"index\":");
         json_put_int(out, index);
     }
+    json_put(out, ",\"request_id\":");
+    json_put_text(out, text_of(call->id));
     json_put(out, "}\n");
     call_reply(call, status, "application/problem+json");
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "serving-layer/manners.h"
 #include "serving-layer/reader.h"
 #include "serving-layer/request.h"
 
@@ -27,8 +28,9 @@ struct call {
     struct text body;
     struct bytes out; /* the answer's JSON */
     int64_t began_us;
-    enum layer layer; /* that the answer is of */
-    void *more;       /* the handler's own */
+    char id[REQUEST_ID_BYTES + 1]; /* X-Request-ID */
+    enum layer layer;              /* that the answer is of */
+    void *more;                    /* the handler's own */
 };
 
 void call_reply(struct call *call, int status, const char *content_type);

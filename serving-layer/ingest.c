@@ -6,12 +6,18 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "common/random.h"
+#include "serving-layer/access_key.h"
 #include "serving-layer/ingest_body.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
 #include "serving-layer/producer.h"
 #include "serving-layer/routes.h"
 #include "serving-layer/watcher.h"
+
+const struct parameter_row post_parameters[] = {
+    {"key", PARAMETER_TEXT, NULL, 1, KEY_BYTES,
+     .sentence = "A key with role write, for navigator.sendBeacon, which cannot set a header."},
+    {0}};
 
 /* A ULID (github.com/ulid/spec): 48 bits of time, 80 of randomness, Crockford's base 32: sorts by time. */
 static void make_id(char *into, int64_t now_ms)
