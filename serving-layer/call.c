@@ -101,24 +101,42 @@ void call_unavailable(struct call *call, const char *detail)
     call_problem(call, 503, detail, NULL, -1);
 }
 
-void call_reply_snapshot(struct call *call, const struct snapshot *snapshot)
+static void reply_as_of(struct call *call, int64_t batch, int partitions, const int64_t *boundary,
+                        const int64_t *as_of, bool degraded)
 {
     static const char *const layers[] = {"merged", "batch", "speed"};
     struct bytes *out = &call->out;
-    int partitions = snapshot_partitions(snapshot);
-    const int64_t *boundary = snapshot_boundary(snapshot);
     json_put(out, ",\"batch\":");
-    json_put_int(out, snapshot_batch(snapshot));
+    json_put_int(out, batch);
     json_put(out, ",\"boundary\":");
     json_put_ints(out, boundary, partitions);
     json_put(out, ",\"as_of\":");
-    json_put_ints(out, call->layer == LAYER_BATCH ? boundary : snapshot_as_of(snapshot),
-                  partitions);
+    json_put_ints(out, call->layer == LAYER_BATCH ? boundary : as_of, partitions);
     json_put(out, ",\"layer\":\"");
     json_put(out, layers[call->layer]);
-    json_put(out,
-             snapshot_degraded(snapshot) ? "\",\"degraded\":true}\n" : "\",\"degraded\":false}\n");
+    json_put(out, degraded ? "\",\"degraded\":true}\n" : "\",\"degraded\":false}\n");
     call_reply(call, 200, "application/json");
+}
+
+void call_reply_snapshot(struct call *call, const struct snapshot *snapshot)
+{
+    reply_as_of(call, snapshot_batch(snapshot), snapshot_partitions(snapshot),
+                snapshot_boundary(snapshot), snapshot_as_of(snapshot), snapshot_degraded(snapshot));
+}
+
+void call_keep_as_of(struct kept_as_of *kept, const struct snapshot *snapshot)
+{
+    kept->batch = snapshot_batch(snapshot);
+    kept->partitions = snapshot_partitions(snapshot);
+    kept->degraded = snapshot_degraded(snapshot);
+    size_t bytes = (size_t)kept->partitions * sizeof *kept->as_of;
+    memcpy(kept->boundary, snapshot_boundary(snapshot), bytes);
+    memcpy(kept->as_of, snapshot_as_of(snapshot), bytes);
+}
+
+void call_reply_kept(struct call *call, const struct kept_as_of *kept)
+{
+    reply_as_of(call, kept->batch, kept->partitions, kept->boundary, kept->as_of, kept->degraded);
 }
 
 void call_ask(struct call *call, const struct row_ref *rows, size_t n, struct text user,

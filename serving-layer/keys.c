@@ -134,8 +134,8 @@ static int keys_load(struct keys *keys, struct err *err)
 {
     PGresult *rows =
         database_query(keys->db, err,
-                       "SELECT k.id, encode(k.hash, 'hex'), k.role, k.rate, k.burst, e.any"
-                       " FROM (SELECT EXISTS (SELECT FROM api_key)) e (any)"
+                       "SELECT k.id, encode(k.hash, 'hex'), k.role, k.rate, k.burst, e.made"
+                       " FROM (SELECT EXISTS (SELECT FROM api_key)) e (made)"
                        " LEFT JOIN api_key k ON k.revoked_at IS NULL ORDER BY k.id COLLATE \"C\"",
                        0, NULL);
     if (!rows)

@@ -263,6 +263,7 @@ static int serve(const struct serve_settings *settings, int listener, struct err
         failed = -1;
     watcher_free(watcher); /* before the loops that it calls back */
     jobs_free(jobs);
+    server.jobs = NULL; /* for who still asks */
     keys_free(keys);
     for (int i = 0; i < server.n_loops; i++)
         loop_free(server.loop[i]);

@@ -131,8 +131,7 @@ void manners_headers(struct call *call)
     if (!is_put(call, "Content-Security-Policy"))
         put(call, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
     if (!is_put(call, "Cache-Control"))
-        put(call, "Cache-Control",
-            call->route && call->route->etag ? "no-cache" : "no-store"); /* no-cache: ask again */
+        put(call, "Cache-Control", "no-store");
     if (*call->loop->manners->origins)
         cors_put(call);
 }
@@ -193,9 +192,12 @@ int manners_end(struct call *call, int status, const char *content_type)
 {
     char length[24];
     bool compressed = body_compress(call, content_type);
+    bool has_etag = status == 200 && call->route && call->route->etag;
+    if (has_etag)
+        put(call, "Cache-Control", "no-cache"); /* may be kept, and is asked for again */
     manners_headers(call);
     vary_put(call, false);
-    if (status == 200 && call->route && call->route->etag && etag_put(call, compressed))
+    if (has_etag && etag_put(call, compressed))
         status = 304;
     if (status != 304 && status != 204) {
         put(call, "Content-Type", content_type);

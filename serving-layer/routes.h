@@ -44,6 +44,15 @@ extern const struct parameter_row popular_parameters[];
 void handle_similar(struct call *call);
 void handle_recommendations(struct call *call);
 void handle_popular(struct call *call);
+extern const struct parameter_row forgotten_parameters[]; /* handle_person.c */
+void handle_person(struct call *call);
+void handle_forget(struct call *call);
+void handle_forgotten(struct call *call);
+extern const struct parameter_row events_parameters[]; /* handle_history.c */
+extern const struct parameter_row history_parameters[];
+void handle_user_events(struct call *call);
+void handle_item_events(struct call *call);
+void handle_export(struct call *call);
 void handle_status(struct call *call); /* handle_status.c */
 void handle_healthz(struct call *call);
 void handle_readyz(struct call *call);
