@@ -53,6 +53,7 @@ struct reader_figures {
     uint64_t reads, reads_repeated, rows_kept, bytes_kept;
 };
 void reader_figures(const struct reader *reader, struct reader_figures *figures);
+uint64_t reader_reads(const struct reader *reader); /* of its figures, for any thread */
 
 /* ---- what stands in a snapshot ---- */
 

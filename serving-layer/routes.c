@@ -58,6 +58,7 @@ const struct route routes[] = {
 /* clang-format on */
 
 const int n_routes = sizeof routes / sizeof *routes;
+_Static_assert(sizeof routes / sizeof *routes < FIGURES_ROUTES, "FIGURES_ROUTES is too small");
 
 static const char *method_of(enum evhttp_cmd_type type)
 {
