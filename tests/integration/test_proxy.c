@@ -10,7 +10,7 @@
 
 #include "tests/integration/deployment.h"
 
-#define PORT  "$((${TANDEM_LISTEN##*:} + 1))"
+#define PORT  "$((${TANDEM_LISTEN##*:} + 3))"
 #define URL   "https://localhost:" PORT
 #define CHECK "python3 tests/integration/proxy_checks.py "
 #define WITH  " " PORT " $(cat $TANDEM_LOCAL/admin.key) $TANDEM_LOCAL/nginx/cert.pem"
