@@ -39,6 +39,14 @@ const struct route routes[] = {
      handle_readyz, .answer = "Ready", .always = true},
     {"GET", "/metrics", "figures for Prometheus",
      handle_metrics, ROLE_READ, .always = true},
+    {"GET", "/", "the console",
+     .handle = handle_static, .role = ROLE_ANYONE},
+    {"GET", "/shop", "the demo shop",
+     .handle = handle_static, .role = ROLE_ANYONE},
+    {"GET", "/tracker.js", "what a shop's pages load to send events",
+     .handle = handle_static, .role = ROLE_ANYONE},
+    {"GET", "/assets/{file*}", "scripts, styles and pictures of these pages",
+     .handle = handle_static, .role = ROLE_ANYONE},
 };
 /* clang-format on */
 
