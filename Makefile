@@ -143,6 +143,10 @@ test-unit test-laws: test-%: $$(call test_programs,$$*)
 	@tests/run-programs $^
 test-integration test-simulation: test-%: $$(call test_programs,$$*) $(addprefix $(bin)/,$(programs))
 	@TANDEM_BIN=$(bin) tests/run-programs $(filter $(out)/tests/%,$^)
+# tracker.js as it is in the repository, in pages that node plays.
+.PHONY: test-tracker
+test-tracker:
+	@tests/run-node $(wildcard tests/tracker/test_*.mjs)
 # Random schedules, many of them; does the simulation notice a broken hand-over?
 .PHONY: soak simulation-mutants
 SCHEDULES ?= 10000
