@@ -41,7 +41,12 @@
 
   const script = document.currentScript || { dataset: {}, src: '' };
   const options = script.dataset;
-  const url = (options.url || script.src.replace(/\/[^/]*$/, '')).replace(/\/$/, '') + '/v1/events';
+  // The key may stand in the address: everybody can read it in the page, and it can write events only. A request that is
+  // plain text and has no header of its own needs no preflight, and a beacon can have none.
+  const url =
+    (options.url || script.src.replace(/\/[^/]*$/, '')).replace(/\/$/, '') +
+    '/v1/events' +
+    (options.key ? '?key=' + encodeURIComponent(options.key) : '');
   const wait = +options.wait || WAIT_MS;
   const grantedByDefault = options.consent === 'granted';
 
@@ -296,12 +301,6 @@
       .filter((key) => !without.has(key) && (n += (read(key) || '').length) < BODY_CHARS && read(key));
   }
 
-  function request(body, signal) {
-    const headers = { 'Content-Type': 'text/plain;charset=UTF-8' };
-    if (options.key) headers.Authorization = 'Bearer ' + options.key;
-    return window.fetch(url, { method: 'POST', body, headers, keepalive: true, credentials: 'omit', signal });
-  }
-
   function retryAfter(answer) {
     const value = answer && answer.headers.get('Retry-After');
     const ms = value ? value * 1000 || Date.parse(value) - Date.now() : 0;
@@ -338,7 +337,14 @@
     let answer = null;
     keys.forEach((key) => away.add(key));
     try {
-      answer = await request(keys.map(read).join('\n'), abort.signal);
+      answer = await window.fetch(url, {
+        method: 'POST',
+        headers: { 'Content-Type': 'text/plain' },
+        body: keys.map(read).join('\n'),
+        keepalive: true,
+        credentials: 'omit',
+        signal: abort.signal,
+      });
       if (answer.ok) {
         keys.forEach(remove);
         failures = notBefore = 0;
@@ -390,8 +396,7 @@
     if (!granted || silentUntil() > Date.now()) return;
     const keys = batch(away);
     if (!keys.length) return;
-    if (options.key || !navigator.sendBeacon || !navigator.sendBeacon(url, keys.map(read).join('\n')))
-      post(keys); // a beacon has no room for a key
+    if (!navigator.sendBeacon || !navigator.sendBeacon(url, keys.map(read).join('\n'))) post(keys);
     keys.forEach((key) => away.add(key));
   }
 
