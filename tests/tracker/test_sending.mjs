@@ -221,6 +221,14 @@ test('flush sends at once and says whether all has arrived', async () => {
   page.views(2);
   assert.equal(await page.tandem.flush(), true);
   assert.equal(world.accepted.length, 2);
+  page.views(1);
+  const flushed = page.tandem.flush();
+  world.answer = (request) => {
+    if (request.events.length === 1) page.views(1); // while it is on its way
+    world.answer = () => ({ status: 202 });
+    return { status: 202 };
+  };
+  assert.equal(await flushed, true);
   world.answer = offline;
   page.views(1);
   assert.equal(await page.tandem.flush(), false);

@@ -9,7 +9,8 @@ const N = 6;
 const list = 'for-you';
 const visited = []; // items of this visit, in memory: for who has not consented
 let shownNow = []; // items of the list, in order
-let last = null; // what the last answer looked like
+let last = ''; // what the last answer looked like
+let refreshed = null; // a promise
 let turn = 0; // a newer refresh ends an older one
 
 const reasons = {
@@ -19,6 +20,8 @@ const reasons = {
   latest: 'new in the shop',
 };
 
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 /** The answer for this visitor; null: there is none without consent. */
 const ask = () => {
   const user = window.tandem.user();
@@ -26,7 +29,7 @@ const ask = () => {
   return visited.length ? api.sessionRecommendations(visited.slice(-20), N) : null;
 };
 
-const likeness = (answer) => JSON.stringify(answer && answer.items.map((item) => [item.item, item.score]));
+const likeness = (answer) => JSON.stringify(answer ? answer.items.map((item) => [item.item, item.score]) : []);
 
 export function start() {
   byId('for-you').replaceChildren(
@@ -68,7 +71,11 @@ function explain(answer, ms) {
 }
 
 /** Shows what is recommended now. */
-export async function refresh() {
+export function refresh() {
+  refreshed = show();
+}
+
+async function show() {
   const mine = ++turn;
   try {
     const answer = await ask();
@@ -83,10 +90,15 @@ export async function refresh() {
 
 /** After something that the visitor did `at` (performance.now()): asks until the list is another one, for two seconds at most. */
 export async function follow(at) {
+  await refreshed; // what was before is what it is compared with
   const mine = ++turn;
   say('Following what you did …');
   try {
-    if (window.tandem.user() && !(await window.tandem.flush())) return say('Follows as soon as the shop can be reached.');
+    while (window.tandem.user() && !(await window.tandem.flush())) {
+      if (mine !== turn) return;
+      say('Follows as soon as the shop can be reached.');
+      await pause(500);
+    }
     while (mine === turn) {
       const answer = await ask();
       if (mine !== turn) return;
@@ -98,7 +110,7 @@ export async function follow(at) {
         last = likeness(answer);
         return;
       }
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await pause(20);
     }
   } catch (error) {
     if (mine === turn) say(error.message);

@@ -67,8 +67,8 @@ consentBanner();
 askConsent();
 pages.showBasket();
 connection();
+forYou.refresh();
 show();
-if (!location.hash.startsWith('#/item/')) forYou.refresh();
 addEventListener('hashchange', show);
 addEventListener('offline', connection);
 addEventListener('online', () => {

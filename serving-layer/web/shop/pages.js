@@ -113,8 +113,8 @@ export function product(id) {
 
 export function showBasket() {
   const n = basket.pieces();
-  byId('basket-link').replaceChildren('Basket', n ? h('span', { class: 'badge' }, String(n)) : '');
-  byId('basket-link').setAttribute('aria-label', `Basket, ${n === 1 ? '1 piece' : `${n} pieces`}`);
+  const badge = [' ', h('span', { class: 'badge' }, String(n)), h('span', { class: 'unseen' }, n === 1 ? ' piece' : ' pieces')];
+  byId('basket-link').replaceChildren('Basket', ...(n ? badge : []));
 }
 
 const whole = async (lines) => Promise.all(lines.map(async (line) => ({ ...line, item: await find(line.item) })));
@@ -191,12 +191,12 @@ function orderBox(made, parts, changed) {
   return h(
     'article',
     { class: 'box' },
-    h('h2', null, `Order ${made.id}`),
+    h('h2', { id: made.id }, `Order ${made.id}`),
     h('ul', null, parts.map(({ item, quantity }) => h('li', null, `${quantity} × ${titleOf(item)}`))),
     h('p', { class: 'total' }, 'Together ', h('strong', null, total(parts))),
     made.refunded
       ? h('p', { role: 'status' }, 'Refunded.')
-      : button('Send back for a refund', () => refund(made, changed), { 'aria-label': `Send back order ${made.id} for a refund` })
+      : button('Send back for a refund', () => refund(made, changed), { 'aria-describedby': made.id })
   );
 }
 

@@ -384,11 +384,12 @@
     return running;
   }
 
-  /* Resolves to true when nothing waits any more. */
+  /* Sends at once; resolves to whether all that was tracked until now has arrived. */
   async function flush() {
+    const keys = waiting();
     await running;
     await drain();
-    return !waiting().length;
+    return !keys.some(read);
   }
 
   /* The page may be gone in a moment. Nobody hears the answer to a beacon: what it took goes once more with the next page. */
