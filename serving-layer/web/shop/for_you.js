@@ -29,7 +29,9 @@ const ask = () => {
   return visited.length ? api.sessionRecommendations(visited.slice(-20), N) : null;
 };
 
-const likeness = (answer) => JSON.stringify(answer ? answer.items.map((item) => [item.item, item.score]) : []);
+/** Which items, and because of which: scores move with everybody's clicks, these with the visitor's own. */
+const likeness = (answer) =>
+  JSON.stringify((answer ? answer.items : []).map(({ item, because = [] }) => [item, because.map((reason) => reason.item)]));
 
 export function start() {
   byId('for-you').replaceChildren(

@@ -42,12 +42,24 @@ function search(place) {
   return h('form', { role: 'search', class: 'search', onsubmit: find }, h('label', { for: 'search' }, 'Find a product'), field, h('button', null, 'Find'));
 }
 
+let lastPopular = null;
+
+/** What is popular; without a way to the server what was so when it was asked last. */
+async function popularNow() {
+  try {
+    lastPopular = await api.popular(12);
+  } catch (error) {
+    if (error.status !== 0 || !lastPopular) throw error;
+  }
+  return lastPopular;
+}
+
 export function products() {
   const popular = h('div');
   const all = h('div');
   const catalogue = h('section', { hidden: true }, h('h2', null, 'All products'), search(all), all);
   fill(popular, async () => {
-    const items = sellable((await api.popular(12)).items);
+    const items = sellable((await popularNow()).items);
     return items.length ? cards(items, 'popular') : h('p', null, 'Nobody has looked at anything this week.');
   }, 12);
   api.catalogue('', '', 1).then(
