@@ -13,7 +13,9 @@
 struct connections;
 struct jobs;
 struct producer;
+struct pulse;
 struct server;
+struct streams;
 struct watcher;
 
 struct serve_settings {
@@ -42,17 +44,20 @@ struct loop {
     struct connections *connections;
     struct reader *reader;
     struct producer *producer;
+    struct streams *streams;
     struct event_decoder *decoder;
     struct ingest_body body;
     struct figures figures;
-    int calls; /* under way */
-    int posts; /* of them, those that wait for Kafka: bounded by their events (producer.h) */
+    int calls;     /* under way */
+    int posts;     /* of them, those that wait for Kafka: bounded by their events (producer.h) */
+    int streaming; /* of them, those of streams.h */
     int drain_ticks;
     pthread_t thread;
 };
 
 struct server { /* what the loops share */
     struct jobs *jobs;
+    struct pulse *pulse; /* NULL before the loops run */
     struct loop **loop;
     int n_loops;
     int64_t started_ms;
@@ -63,6 +68,8 @@ struct loop *loop_new(struct server *server, const struct serve_settings *settin
                       struct batch_store *store, struct watcher *watcher, int listener,
                       struct err *err);
 void loop_run(struct loop *loop); /* until a stop is asked and all calls have ended */
+/* Once more what threads have handed to it meanwhile, after it has run and they have ended. */
+void loop_settle(struct loop *loop);
 void loop_free(struct loop *loop);
 
 #endif

@@ -18,6 +18,7 @@
 #include "serving-layer/batch_store.h"
 #include "serving-layer/jobs.h"
 #include "serving-layer/loop.h"
+#include "serving-layer/pulse.h"
 #include "serving-layer/watcher.h"
 
 static const struct options_usage usage = {
@@ -233,6 +234,7 @@ static int serve(const struct serve_settings *settings, int listener, struct err
         server.n_loops += !failed;
     }
     if (!failed) {
+        server.pulse = pulse_new(server.loop[0]->base, server.loop[0]->reader, watcher, store);
         log_info("serve", "listens url=http://%s threads=%d", settings->listen, server.n_loops);
         failed = loops_run(&server, err);
     }
@@ -240,8 +242,12 @@ static int serve(const struct serve_settings *settings, int listener, struct err
         failed = -1;
     watcher_free(watcher); /* before the loops that it calls back */
     jobs_free(jobs);
+    pulse_stop(server.pulse);
+    for (int i = 0; i < server.n_loops; i++)
+        loop_settle(server.loop[i]);
     for (int i = 0; i < server.n_loops; i++)
         loop_free(server.loop[i]);
+    pulse_free(server.pulse);
     free(server.loop);
     batch_store_free(store);
     return failed;
