@@ -144,7 +144,7 @@ test('look, and the list follows: what was looked at leaves it, and is the reaso
   console.log(`   ${await status(page)}`);
   assert.notDeepEqual(await recommended(page), before);
   assert.ok(!(await recommended(page)).includes(second));
-  await page.locator('section .card').first().waitFor(); // customers also looked at
+  await page.locator('#below .card').first().waitFor(); // customers also looked at
   assert.deepEqual(page.wrong, []);
 });
 

@@ -49,7 +49,10 @@ function show(event) {
   if (location.hash === '#main') return; // the skip link
   const [pattern, page, title] = routes.find(([pattern]) => pattern.test(location.hash));
   document.title = `${title}Tandem demo shop`;
-  byId('main').replaceChildren(...page(...location.hash.match(pattern).slice(1)));
+  const { main, below } = page(...location.hash.match(pattern).slice(1));
+  byId('main').replaceChildren(...main);
+  byId('below').replaceChildren(...(below || []));
+  byId('below').hidden = !below;
   for (const link of document.querySelectorAll('nav a'))
     if (link.hash === (location.hash || '#/')) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');

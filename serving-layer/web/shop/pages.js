@@ -1,4 +1,4 @@
-// pages: what stands in the middle: products, one product, basket, orders, you. Each returns its elements.
+// pages: products, one product, basket, orders, you. Each returns the elements of `main`, and some those `below` the visitor's list.
 import * as api from './api.js';
 import * as basket from './basket.js';
 import { byId, h } from './dom.js';
@@ -57,7 +57,7 @@ async function popularNow() {
 export function products() {
   const popular = h('div');
   const all = h('div');
-  const catalogue = h('section', { hidden: true }, h('h2', null, 'All products'), search(all), all);
+  const catalogue = h('div', { hidden: true }, h('h2', null, 'All products'), search(all), all);
   fill(popular, async () => {
     const items = sellable((await popularNow()).items);
     return items.length ? cards(items, 'popular') : h('p', null, 'Nobody has looked at anything this week.');
@@ -70,7 +70,7 @@ export function products() {
     },
     () => {} // what is popular above has said so
   );
-  return [heading('Popular this week'), popular, catalogue];
+  return { main: [heading('Popular this week'), popular], below: [catalogue] };
 }
 
 /* ---- a product ---- */
@@ -118,7 +118,7 @@ export function product(id) {
     const items = remember((await api.similar(id, 8)).items);
     return items.length ? cards(items, 'also-looked-at') : h('p', null, 'Nobody yet has looked at this and something else.');
   }, 4);
-  return [place, h('section', null, h('h2', null, 'Customers also looked at'), also)];
+  return { main: [place], below: [h('h2', null, 'Customers also looked at'), also] };
 }
 
 /* ---- basket and orders ---- */
@@ -188,7 +188,7 @@ export function basketPage() {
       ];
     }, 1);
   draw();
-  return [heading('Basket'), place];
+  return { main: [heading('Basket'), place] };
 }
 
 async function refund(made, changed) {
@@ -220,7 +220,7 @@ export function orders() {
       return Promise.all(basket.orders.map(async (made) => orderBox(made, await whole(made.lines), draw)));
     }, 1);
   draw();
-  return [heading('Orders'), place];
+  return { main: [heading('Orders'), place] };
 }
 
 /* ---- you ---- */
@@ -286,5 +286,5 @@ export function you(consentChanged) {
       ];
     }, 1);
   draw();
-  return [heading('You'), done, place];
+  return { main: [heading('You'), done, place] };
 }
