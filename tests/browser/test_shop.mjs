@@ -1,8 +1,11 @@
 // The demo shop and tracker.js in a real browser against a real Tandem (its address: TANDEM_LISTEN).
 import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 
-import { hasRoute, open, overflow, pageOf, until, violations } from './browser.mjs';
+import { hasRoute, open, overflow, pageOf, skip, until, violations } from './browser.mjs';
 
 const base = `http://${process.env.TANDEM_LISTEN}`;
 const shop = `${base}/shop`;
@@ -323,6 +326,54 @@ test('two tabs: one visitor, and each event counts once', async () => {
   await counted(one);
   await counted(two);
   assert.deepEqual(await popularities(items), items.map(() => 4));
+});
+
+/** A server that answers everything with this page; its origin is another one than Tandem's. */
+async function elsewhere(html) {
+  const server = createServer((_, answer) => answer.setHeader('Content-Type', 'text/html').end(html)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { server, origin: `http://127.0.0.1:${server.address().port}` };
+}
+
+const program = `${process.env.TANDEM_BIN ?? 'build/bin'}/tandem-serve`;
+
+test("a shop of another origin, the script loaded late: docs' lines do it, and beacons arrive, too", async () => {
+  if (!execFileSync(program, ['--help'], { encoding: 'utf8' }).includes('TANDEM_CORS_ORIGINS')) skip('no CORS');
+  const free = await elsewhere('');
+  await new Promise((closed) => free.server.close(closed));
+  const item = ownItem();
+  const { server, origin } = await elsewhere(`<!doctype html><title>A shop</title><script>
+    window.tandem = window.tandem || { q: [] };
+    ['track', 'ga4', 'user', 'consent'].forEach(function (name) {
+      tandem[name] = tandem[name] || function () { tandem.q.push([name, arguments]); };
+    });
+    tandem.ga4('view_item', { currency: 'GBP', items: [{ item_id: '${item}', price: 2.55 }] });
+    </script><script async src="${free.origin}/tracker.js" data-consent="granted"></script>`);
+  const serve = spawn(program, {
+    env: { ...process.env, TANDEM_LISTEN: free.origin.slice(7), TANDEM_CORS_ORIGINS: origin },
+    stdio: 'ignore',
+  });
+  const gone = once(serve, 'exit');
+  try {
+    await until('the second server is ready', async () => (await fetch(`${free.origin}/readyz`).catch(() => ({}))).ok);
+    const page = await visitor();
+    await page.goto(origin);
+    await until('all has arrived', async () => (await page.evaluate(() => tandem.loaded)) && (await flush(page)));
+    await until('it is counted', async () => (await popularity(item)) === 1);
+    await page.evaluate((item) => {
+      tandem.track({ type: 'cart', item });
+      location.href = 'about:blank';
+    }, item);
+    await until('the beacon is counted', async () => (await popularity(item)) === 1 + 3);
+    await page.goto(origin); // views it again, and sends once more what the beacon had
+    await counted(page);
+    assert.equal(await popularity(item), 1 + 3 + 1);
+    assert.deepEqual(page.wrong, []);
+  } finally {
+    serve.kill();
+    server.close();
+    await gone;
+  }
 });
 
 const pages = ['#/', '#/basket', '#/orders', '#/you'];
