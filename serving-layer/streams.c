@@ -80,7 +80,7 @@ static bool stream_look(struct stream *stream, int64_t now_us)
 
 /* ---- all of a loop ---- */
 
-static void streams_look(struct streams *streams, int64_t now_us)
+static void all_look(struct streams *streams, int64_t now_us)
 {
     for (struct stream **at = &streams->first, *next; *at;) {
         next = (*at)->next;
@@ -97,9 +97,14 @@ static void on_look(evutil_socket_t fd, short what, void *context)
 {
     struct streams *streams = context;
     (void)fd, (void)what;
-    streams_look(streams, clock_monotonic_us());
+    all_look(streams, clock_monotonic_us());
     if (streams->first)
         event_add(streams->look, &(struct timeval){0, LOOK_MS * 1000});
+}
+
+void streams_look(struct streams *streams)
+{
+    all_look(streams, clock_monotonic_us());
 }
 
 struct streams *streams_new(struct event_base *base)
@@ -112,7 +117,7 @@ struct streams *streams_new(struct event_base *base)
 void streams_end(struct streams *streams)
 {
     streams->ended = true;
-    streams_look(streams, INT64_MAX);
+    all_look(streams, INT64_MAX);
 }
 
 void streams_free(struct streams *streams)
