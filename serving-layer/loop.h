@@ -12,6 +12,8 @@
 
 struct connections;
 struct jobs;
+struct keys;
+struct manners;
 struct producer;
 struct pulse;
 struct server;
@@ -30,6 +32,8 @@ struct serve_settings {
     int64_t calls;       /* in hand */
     int64_t request_s, answer_s;
     int64_t buffer_bytes;
+    const char *cors_origins; /* origins.h */
+    bool metrics_open;        /* GET /metrics needs no key */
 };
 
 struct loop {
@@ -47,6 +51,7 @@ struct loop {
     struct streams *streams;
     struct event_decoder *decoder;
     struct ingest_body body;
+    struct manners *manners;
     struct figures figures;
     int calls;     /* under way */
     int posts;     /* of them, those that wait for Kafka: bounded by their events (producer.h) */
@@ -58,6 +63,7 @@ struct loop {
 struct server { /* what the loops share */
     struct jobs *jobs;
     struct pulse *pulse; /* NULL before the loops run */
+    struct keys *keys;
     struct loop **loop;
     int n_loops;
     int64_t started_ms;
