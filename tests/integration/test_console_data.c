@@ -210,6 +210,23 @@ static void without_postgres_runs_are_a_503_and_come_back(void **state)
     wait_until(60, is, 200);
 }
 
+/* The last one: once a key was made, calls without one are refused. */
+static void a_stream_ends_when_its_key_is_revoked(void **state)
+{
+    (void)state;
+    must_exit(
+        0,
+        "set -e; cd $TANDEM_LOCAL; url=http://$TANDEM_LISTEN; cd - >cd.log; "
+        "key=$($BIN/tandem-serve key add --role read); id=$(echo $key | cut -d_ -f2); "
+        "for i in $(seq 100); do "
+        "test $(curl -sS -o $TANDEM_LOCAL/answer -w '%%{http_code}' $url/v1/runs) != 401 || break; sleep 0.1; done; "
+        "curl -fsSN -H \"X-API-Key: $key\" $url/v1/stream >$TANDEM_LOCAL/stream & stream=$!; sleep 3; "
+        "grep -q 'event: pulse' $TANDEM_LOCAL/stream; began=$(date +%%s); "
+        "$BIN/tandem-serve key revoke $id; wait $stream; test $(($(date +%%s) - began)) -lt 6; "
+        "test $(curl -sS -o $TANDEM_LOCAL/answer -w '%%{http_code}' -H \"X-API-Key: $key\" $url/v1/stream) = 401; "
+        "test $(curl -sS -o $TANDEM_LOCAL/answer -w '%%{http_code}' $url/) = 200");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +240,7 @@ int main(void)
         cmocka_unit_test(a_layer_that_stands_still_is_told),
         cmocka_unit_test(parts_that_are_away_are_named),
         cmocka_unit_test(without_postgres_runs_are_a_503_and_come_back),
+        cmocka_unit_test(a_stream_ends_when_its_key_is_revoked),
     };
     int failed = cmocka_run_group_tests(tests, up, NULL);
     deployment_down(failed == 0);
