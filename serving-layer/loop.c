@@ -120,6 +120,7 @@ void loop_run(struct loop *loop)
 
 void loop_settle(struct loop *loop)
 {
+    loop->settling = true;
     event_base_loop(loop->base, EVLOOP_NONBLOCK);
 }
 
