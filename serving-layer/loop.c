@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "common/stop.h"
 #include "serving-layer/connections.h"
+#include "serving-layer/manners.h"
 #include "serving-layer/producer.h"
 #include "serving-layer/routes.h"
 #include "serving-layer/streams.h"
@@ -92,6 +93,7 @@ struct loop *loop_new(struct server *server, const struct serve_settings *settin
     event_add(loop->on_stop, NULL);
     loop->decoder = event_decoder_new();
     loop->streams = streams_new(loop->base);
+    loop->manners = manners_new(settings);
     struct reader_settings reads = {settings->deployment.redis,
                                     (int)settings->deployment.partitions, NULL,
                                     (int)settings->redis_timeout_ms};
@@ -118,6 +120,7 @@ void loop_run(struct loop *loop)
 
 void loop_settle(struct loop *loop)
 {
+    loop->settling = true;
     event_base_loop(loop->base, EVLOOP_NONBLOCK);
 }
 
@@ -140,5 +143,6 @@ void loop_free(struct loop *loop)
         event_base_free(loop->base);
     event_decoder_free(loop->decoder);
     ingest_body_free(&loop->body);
+    manners_free(loop->manners);
     free(loop);
 }

@@ -12,6 +12,8 @@
 
 struct connections;
 struct jobs;
+struct keys;
+struct manners;
 struct producer;
 struct pulse;
 struct server;
@@ -30,6 +32,8 @@ struct serve_settings {
     int64_t calls;       /* in hand */
     int64_t request_s, answer_s;
     int64_t buffer_bytes;
+    const char *cors_origins; /* origins.h */
+    bool metrics_open;        /* GET /metrics needs no key */
 };
 
 struct loop {
@@ -47,17 +51,20 @@ struct loop {
     struct streams *streams;
     struct event_decoder *decoder;
     struct ingest_body body;
+    struct manners *manners;
     struct figures figures;
     int calls;     /* under way */
     int posts;     /* of them, those that wait for Kafka: bounded by their events (producer.h) */
     int streaming; /* of them, those of streams.h */
     int drain_ticks;
+    bool settling; /* loop_settle: a request that comes now finds nobody to answer it */
     pthread_t thread;
 };
 
 struct server { /* what the loops share */
     struct jobs *jobs;
     struct pulse *pulse; /* NULL before the loops run */
+    struct keys *keys;
     struct loop **loop;
     int n_loops;
     int64_t started_ms;
@@ -68,7 +75,7 @@ struct loop *loop_new(struct server *server, const struct serve_settings *settin
                       struct batch_store *store, struct watcher *watcher, int listener,
                       struct err *err);
 void loop_run(struct loop *loop); /* until a stop is asked and all calls have ended */
-/* Once more what threads have handed to it meanwhile, after it has run and they have ended. */
+/* Takes what threads handed to it before they ended, after it has run; who asks now gets a 503. */
 void loop_settle(struct loop *loop);
 void loop_free(struct loop *loop);
 

@@ -53,6 +53,7 @@ struct reader_figures {
     uint64_t reads, reads_repeated, rows_kept, bytes_kept;
 };
 void reader_figures(const struct reader *reader, struct reader_figures *figures);
+uint64_t reader_reads(const struct reader *reader); /* of its figures, for any thread */
 
 /* One Redis server of the list: does it answer? `host` is borrowed as long as the reader lives. */
 struct reader_server {
@@ -93,5 +94,8 @@ struct text snapshot_name(const struct snapshot *snapshot, uint32_t member);
 
 /* The user's `seen`, oldest first, repeats kept, as merged: symbols; returns how many (0: unknown or forgotten). */
 size_t snapshot_seen(const struct snapshot *snapshot, const uint32_t **items);
+
+/* The user's whole state as stored (views/user_state.h). false: no segment >= N has it, and it is Postgres' newest version <= N. */
+bool snapshot_state(const struct snapshot *snapshot, struct text *stored);
 
 #endif

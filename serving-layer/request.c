@@ -187,6 +187,15 @@ static const struct parameter *given_find(const struct request *request,
     return NULL;
 }
 
+static int needed_check(const struct request *request, struct request_error *error)
+{
+    for (size_t t = 0; t < request->n_tables; t++)
+        for (const struct parameter_row *row = request->tables[t]; row && row->name; row++)
+            if (row->needed && !given_find(request, row, request->n_parameters))
+                return wrong(error, text_of(row->name), "is missing");
+    return 0;
+}
+
 int request_take(struct request *request, const struct parameter_row *const *tables,
                  size_t n_tables, struct request_error *error)
 {
@@ -202,7 +211,7 @@ int request_take(struct request *request, const struct parameter_row *const *tab
         if (!value_take(p->row, p->value, &p->number))
             return wrong_value(p->row, p->value, error);
     }
-    return 0;
+    return needed_check(request, error);
 }
 
 /* The row, which must be there, and what was given for it. */

@@ -28,6 +28,7 @@ struct parameter_row { // NOLINT(clang-analyzer-optin.performance.Padding): in r
     const char *choices; /* "a|b|c" */
     const char *sentence;
     bool repeatable; /* PARAMETER_TEXT: may be given several times */
+    bool needed;     /* may not be absent */
 };
 
 struct parameter {

@@ -7,18 +7,21 @@
 
 #include "common/clock.h"
 #include "common/mem.h"
+#include "serving-layer/access.h"
+#include "serving-layer/access_key.h"
 #include "serving-layer/connections.h"
 #include "serving-layer/framing.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
+#include "serving-layer/manners.h"
 
 /* A row a route. */
 /* clang-format off */
 const struct route routes[] = {
     {"POST", "/v1/events", "accepts one event, a JSON array or NDJSON",
-     handle_post_events, ROLE_WRITE, .body = "Events", .answer = "Accepted"},
+     handle_post_events, ROLE_WRITE, {post_parameters}, .body = "Events", .answer = "Accepted"},
     {"GET", "/v1/views", "the catalogue of views",
-     handle_views, ROLE_READ, .answer = "Views"},
+     handle_views, ROLE_READ, .answer = "Views", .etag = true},
     {"GET", "/v1/views/{view}/{group*}", "the counters of a group, largest first",
      handle_view_group, ROLE_READ, {layer_parameter, view_group_parameters}, .answer = "Group"},
     {"POST", "/v1/views/read", "up to 1,000 groups, all members, one snapshot",
@@ -27,6 +30,18 @@ const struct route routes[] = {
      handle_similar, ROLE_READ, {ranked_parameters, layer_parameter, similar_parameters}, .answer = "Ranked"},
     {"GET", "/v1/users/{user}/recommendations", "items for a user, with reasons",
      handle_recommendations, ROLE_READ, {ranked_parameters}, .answer = "Ranked"},
+    {"GET", "/v1/items/{item}/events", "its events, newest first",
+     handle_item_events, ROLE_ADMIN, {events_parameters, history_parameters}, .answer = "ItemEvents"},
+    {"GET", "/v1/users/{user}", "what is remembered of a user",
+     handle_person, ROLE_ADMIN, .answer = "Person"},
+    {"DELETE", "/v1/users/{user}", "forgets a user",
+     handle_forget, ROLE_ADMIN, .answer = "Forget"},
+    {"GET", "/v1/users/{user}/forgotten", "how far a forget has come",
+     handle_forgotten, ROLE_ADMIN, {forgotten_parameters}, .answer = "Forgotten"},
+    {"GET", "/v1/users/{user}/export", "all there is of a user",
+     handle_export, ROLE_ADMIN, {history_parameters}, .answer = "Export"},
+    {"GET", "/v1/users/{user}/events", "a user's events, newest first",
+     handle_user_events, ROLE_ADMIN, {events_parameters, history_parameters}, .answer = "UserEvents"},
     {"GET", "/v1/popular", "what is looked at and bought most",
      handle_popular, ROLE_READ, {ranked_parameters, popular_parameters}, .answer = "Ranked"},
     {"GET", "/v1/status", "batch, boundary, as_of, lag, last run",
@@ -36,7 +51,7 @@ const struct route routes[] = {
     {"GET", "/v1/stream", "how all parts are, once a second, as server-sent events",
      handle_stream, ROLE_READ, {stream_parameters}, .answer = NULL},
     {"GET", "/v1", "this list",
-     handle_routes, ROLE_READ, .answer = "Routes"},
+     handle_routes, ROLE_READ, .answer = "Routes", .etag = true},
     {"GET", "/healthz", "the process lives",
      handle_healthz, .answer = "Alive", .always = true},
     {"GET", "/readyz", "it can answer",
@@ -55,6 +70,7 @@ const struct route routes[] = {
 /* clang-format on */
 
 const int n_routes = sizeof routes / sizeof *routes;
+_Static_assert(sizeof routes / sizeof *routes < FIGURES_ROUTES, "FIGURES_ROUTES is too small");
 
 static const char *method_of(enum evhttp_cmd_type type)
 {
@@ -69,6 +85,15 @@ static const char *method_of(enum evhttp_cmd_type type)
     }
 }
 
+/* Two routes may have the same path and method (one that names a part, one that takes any): told once. */
+static void allow_put(char *allow, size_t allow_bytes, const char *method)
+{
+    size_t n = strlen(allow);
+    if (!strstr(allow, method))
+        snprintf(allow + n, allow_bytes - n, "%s%s", n ? ", " : "",
+                 strcmp(method, "GET") == 0 ? "GET, HEAD" : method);
+}
+
 /* The route with this path and method. Where only the method differs, `allow` names those that the path has. */
 static const struct route *route_find(struct call *call, const char *method, char *allow,
                                       size_t allow_bytes)
@@ -78,9 +103,7 @@ static const struct route *route_find(struct call *call, const char *method, cha
             continue;
         if (strcmp(method, routes[r].method) == 0)
             return &routes[r];
-        size_t n = strlen(allow);
-        snprintf(allow + n, allow_bytes - n, "%s%s", n ? ", " : "",
-                 strcmp(routes[r].method, "GET") == 0 ? "GET, HEAD" : routes[r].method);
+        allow_put(allow, allow_bytes, routes[r].method);
     }
     return NULL;
 }
@@ -109,7 +132,7 @@ static bool is_refused(struct call *call)
 static void call_handle(struct call *call)
 {
     struct request_error error;
-    if (!call->route->always && is_refused(call))
+    if (!access_allows(call) || (!call->route->always && is_refused(call)))
         return;
     if (request_take(&call->request, call->route->parameters, ROUTE_TABLES, &error))
         call_wrong_request(call, &error);
@@ -120,10 +143,16 @@ static void call_handle(struct call *call)
 static void call_dispatch(struct call *call)
 {
     char allow[64] = "";
-    call->route =
-        route_find(call, method_of(evhttp_request_get_command(call->http)), allow, sizeof allow);
+    const char *method = method_of(evhttp_request_get_command(call->http));
+    call->route = route_find(call, method, allow, sizeof allow);
     if (call->route) {
         call_handle(call);
+        return;
+    }
+    if (allow[0])
+        allow_put(allow, sizeof allow, "OPTIONS");
+    if (allow[0] && strcmp(method, "OPTIONS") == 0) {
+        manners_options(call, allow);
     } else if (allow[0]) {
         evhttp_add_header(evhttp_request_get_output_headers(call->http), "Allow", allow);
         call_problem(call, 405, "this path does not have this method", NULL, -1);
@@ -143,6 +172,7 @@ void routes_handle(struct evhttp_request *http, void *context)
     call->http = http;
     call->connection = connection_of(loop->connections, http);
     call->began_us = clock_monotonic_us();
+    manners_begin(call);
     int status = framing_check(http, &why);
     if (!status && connection_is_ambiguous(call->connection)) {
         status = 400;
@@ -159,6 +189,8 @@ void routes_handle(struct evhttp_request *http, void *context)
         call_problem(call, 413, "the body has more than 1 MiB", NULL, -1);
     else if (request_parse(&call->request, evhttp_request_get_uri(http), &error))
         call_wrong_request(call, &error);
+    else if (loop->settling)
+        call_unavailable(call, "the server stops");
     else
         call_dispatch(call);
 }
@@ -173,6 +205,8 @@ void handle_routes(struct call *call)
         json_put_text(&call->out, text_of(routes[r].pattern));
         json_put(&call->out, ",\"does\":");
         json_put_text(&call->out, text_of(routes[r].does));
+        json_put(&call->out, ",\"role\":");
+        json_put_text(&call->out, text_of(role_name(routes[r].role)));
         json_put(&call->out, "}");
     }
     json_put(&call->out, "]}\n");

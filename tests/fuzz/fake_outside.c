@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 #include "serving-layer/batch_store.h"
+#include "serving-layer/jobs.h"
 #include "serving-layer/partition_of.h"
 #include "serving-layer/producer.h"
 #include "serving-layer/speed_reader.h"
@@ -149,6 +150,15 @@ int64_t speed_reader_top(const struct speed_reader *reader)
     return 1;
 }
 
+/* ---- jobs: Postgres is busy ---- */
+
+int jobs_ask(struct jobs *jobs, struct event_base *base, jobs_work work, jobs_done done,
+             void *context)
+{
+    (void)jobs, (void)base, (void)work, (void)done, (void)context;
+    return -1;
+}
+
 /* ---- producer ---- */
 
 struct producer {
@@ -204,6 +214,14 @@ struct last_audit watcher_audit(struct watcher *watcher)
 {
     (void)watcher;
     return (struct last_audit){1, 2, 3, 4};
+}
+
+bool watcher_last(struct watcher *watcher, struct look *look)
+{
+    (void)watcher;
+    *look = (struct look){.kafka = true, .postgres = true, .at_ms = 1};
+    look->last_run = (struct last_run){1, "run", "check", 1700000000000, -1, 5, -1};
+    return !fake_outside.no_topic;
 }
 
 void watcher_ask(struct watcher *watcher, struct event_base *base, watcher_done done, void *context)

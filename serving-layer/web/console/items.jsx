@@ -96,7 +96,7 @@ async function similarOf(item, view, signal) {
 function SimilarTable({ data: { ranked, layers }, changes }) {
   const [row] = layers.rows;
   const most = Math.max(...row.merged.values(), 1);
-  const rows = ranked.items.map((i) => ({
+  const rows = ranked.items.filter((i) => !i.fallback).map((i) => ({
     ...i, batch: row.batch.get(i.item) ?? 0, speed: row.speed.get(i.item) ?? 0, merged: row.merged.get(i.item) ?? 0,
     changed: changes?.has(i.item),
   }));

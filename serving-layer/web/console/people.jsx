@@ -73,11 +73,11 @@ const chain = {
 function Recommended({ answer }) {
   return (
     <>
-      {answer.fallback && answer.fallback !== 'none' && <p><State state="idle">Fallback: {chain[answer.fallback] ?? answer.fallback}</State></p>}
+      {answer.filled > 0 && <p class="hint">{plural(answer.filled, 'place')} filled from elsewhere, because too little is known of this user.</p>}
       <Table caption="Recommendations with reasons" rows={answer.items} keyOf={(i) => i.item} empty="Nothing to recommend: this user has seen nothing that others have seen as well." columns={[
         { name: 'Item', of: (i) => <ItemLink item={i.item} title={i.title} /> },
         { name: 'Score', number: true, of: (i) => score(i.score) },
-        { name: 'Because of (users who have seen both)', of: (i) => (i.because?.length ? <Because because={i.because} /> : absent) },
+        { name: 'Because of (users who have seen both)', of: (i) => (i.because?.length ? <Because because={i.because} /> : <span class="id">{chain[i.fallback] ?? absent}</span>) },
       ]} />
       <AsOf answer={answer} />
     </>
