@@ -118,7 +118,9 @@ class Reader(threading.Thread):
             ("users", "all"), ("item_users", "all"), ("bought_users", "all"),
             (chance.choice(["together", "bought_together", "next"]), chance.choice(self.items)),
             (chance.choice(["together", "bought_together", "next"]), chance.choice(self.items)),
-            ("popular", str(ts // 3600000)), ("traffic_country", str(ts // 60000)), ("traffic_device", str(ts // 60000)),
+            ("popular", str(ts // 3600000)),
+            ("popular_country", f"{ts // 3600000}/{chance.choice(['GB', 'DE'])}"),
+            ("traffic_country", str(ts // 60000)), ("traffic_device", str(ts // 60000)),
             (chance.choice(["revenue_country", "revenue_device"]), f"{ts // 86400000}/{chance.choice(['GBP', 'EUR'])}"),
             ("together", "nothing of this name")])
 

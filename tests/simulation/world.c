@@ -149,6 +149,7 @@ static const char *const fixed[][2] = {
     {"bought_users", "all"},
     {"popular", "472222"},
     {"popular", "472223"},
+    {"popular_country", "472222/DE"},
     {"traffic_country", "28333334"},
     {"traffic_device", "28333340"},
     {"revenue_country", "19675/EUR"},
