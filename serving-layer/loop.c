@@ -12,6 +12,7 @@
 #include "common/stop.h"
 #include "serving-layer/connections.h"
 #include "serving-layer/producer.h"
+#include "serving-layer/ranking.h"
 #include "serving-layer/routes.h"
 
 enum { DRAIN_MS = 50, DRAIN_TICKS = 300, HEADERS_BYTES = 16384 };
@@ -89,6 +90,7 @@ struct loop *loop_new(struct server *server, const struct serve_settings *settin
     loop->drain = event_new(loop->base, -1, EV_PERSIST, on_drain, loop);
     event_add(loop->on_stop, NULL);
     loop->decoder = event_decoder_new();
+    loop->ranker = ranker_new();
     struct reader_settings reads = {settings->deployment.redis,
                                     (int)settings->deployment.partitions, NULL,
                                     (int)settings->redis_timeout_ms};
@@ -130,6 +132,7 @@ void loop_free(struct loop *loop)
     if (loop->base)
         event_base_free(loop->base);
     event_decoder_free(loop->decoder);
+    ranker_free(loop->ranker);
     ingest_body_free(&loop->body);
     free(loop);
 }

@@ -10,9 +10,12 @@
 #include "serving-layer/ingest_body.h"
 #include "serving-layer/reader.h"
 
+struct boards;
 struct connections;
+struct item_store;
 struct jobs;
 struct producer;
+struct ranker;
 struct server;
 struct watcher;
 
@@ -28,6 +31,7 @@ struct serve_settings {
     int64_t calls;       /* in hand */
     int64_t request_s, answer_s;
     int64_t buffer_bytes;
+    const char *boards; /* path; "": none */
 };
 
 struct loop {
@@ -41,6 +45,7 @@ struct loop {
     struct event *on_stop, *drain;
     struct connections *connections;
     struct reader *reader;
+    struct ranker *ranker;
     struct producer *producer;
     struct event_decoder *decoder;
     struct ingest_body body;
@@ -52,6 +57,8 @@ struct loop {
 };
 
 struct server { /* what the loops share */
+    struct item_store *items;
+    const struct boards *boards; /* NULL: none */
     struct jobs *jobs;
     struct loop **loop;
     int n_loops;

@@ -16,6 +16,8 @@
 #include "common/stop.h"
 #include "handover/speed_view.h"
 #include "serving-layer/batch_store.h"
+#include "serving-layer/boards.h"
+#include "serving-layer/item_store.h"
 #include "serving-layer/jobs.h"
 #include "serving-layer/loop.h"
 #include "serving-layer/watcher.h"
@@ -123,6 +125,12 @@ static void settings_read(struct serve_settings *s, int argc, char **argv)
          .into = &s->buffer_bytes,
          .min = 4 << 20,
          .max = INT64_C(1) << 40},
+        {.name = "boards",
+         .type = OPTION_TEXT,
+         .initial = "",
+         .unit = "file",
+         .sentence = "Named leaderboards as JSON: docs/api.md, GET /v1/boards.",
+         .into = &s->boards},
     };
     enum { OWN = sizeof own / sizeof *own };
     struct option_row rows[OPTIONS_DEPLOYMENT + OWN];
@@ -216,14 +224,18 @@ static int loops_run(struct server *server, struct err *err)
 
 enum { JOB_THREADS = 4, JOBS_WAITING = 512 };
 
-static int serve(const struct serve_settings *settings, int listener, struct err *err)
+static int serve(const struct serve_settings *settings, const struct boards *boards, int listener,
+                 struct err *err)
 {
     struct batch_store *store = batch_store_new(&(struct batch_store_settings){
         settings->deployment.postgres, (int)settings->deployment.partitions});
     struct watcher *watcher = watcher_new(&settings->deployment);
     struct jobs *jobs =
         jobs_new(&(struct jobs_settings){settings->deployment.postgres, JOB_THREADS, JOBS_WAITING});
+    struct item_store *items = item_store_new(settings->deployment.postgres);
     struct server server = {.jobs = jobs,
+                            .items = items,
+                            .boards = boards,
                             .loop = xcalloc((size_t)settings->threads, sizeof *server.loop),
                             .started_ms = clock_unix_ms()};
     int failed = 0;
@@ -243,6 +255,7 @@ static int serve(const struct serve_settings *settings, int listener, struct err
     for (int i = 0; i < server.n_loops; i++)
         loop_free(server.loop[i]);
     free(server.loop);
+    item_store_free(items);
     batch_store_free(store);
     return failed;
 }
@@ -254,6 +267,11 @@ int main(int argc, char **argv)
     settings_read(&settings, argc, argv);
     settings_check(&settings);
     descriptors_allow(&settings);
+    struct boards *boards = boards_load(settings.boards, &err);
+    if (!boards) {
+        log_error("serve", "TANDEM_BOARDS: %s", err.message);
+        return 2;
+    }
     mallopt(M_ARENA_MAX, 2); /* librdkafka's threads would each keep memory of their own */
     stop_install();
     if (evthread_use_pthreads()) {
@@ -261,10 +279,11 @@ int main(int argc, char **argv)
         return 1;
     }
     int listener = listener_open(settings.listen, &err);
-    int failed = listener < 0 || serve(&settings, listener, &err);
+    int failed = listener < 0 || serve(&settings, boards, listener, &err);
     if (failed)
         log_error("serve", "%s", err.message);
     if (listener >= 0)
         close(listener);
+    boards_free(boards);
     return failed ? 1 : 0;
 }

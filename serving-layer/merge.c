@@ -26,14 +26,14 @@ size_t merge_row(const struct parts *parts, enum layer layer, struct sums *scrat
 {
     const struct batch_row *batch = layer == LAYER_SPEED ? NULL : parts->batch;
     const struct sums *speed = layer == LAYER_BATCH ? &no_speed : speed_sum(parts, scratch);
-    size_t most = batch_row_counters(batch) + speed->n, n = 0, cursor = 0;
+    size_t most = batch_row_counters(batch) + speed->n;
     if (most == 0)
         return 0;
     struct member_count *counts = (void *)bytes_room(into, most * sizeof *counts);
-    uint32_t member;
-    int64_t value;
-    while (batch_row_next(batch, &cursor, &member, &value))
-        put_count(counts, &n, member, (uint64_t)value + (uint64_t)sums_get(speed, member));
+    size_t n_batch = batch_row_take(batch, counts), n = speed->n ? 0 : n_batch;
+    for (size_t i = 0; speed->n && i < n_batch; i++)
+        put_count(counts, &n, counts[i].member,
+                  (uint64_t)counts[i].value + (uint64_t)sums_get(speed, counts[i].member));
     for (uint32_t i = 0; i < speed->n_slots; i++)
         if (speed->slot[i].member != SUMS_FREE &&
             batch_row_count(batch, speed->slot[i].member) == 0)

@@ -9,8 +9,10 @@
 #include "common/mem.h"
 #include "serving-layer/connections.h"
 #include "serving-layer/framing.h"
+#include "serving-layer/item_filter.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
+#include "serving-layer/related.h"
 
 /* A row a route. */
 /* clang-format off */
@@ -24,11 +26,30 @@ const struct route routes[] = {
     {"POST", "/v1/views/read", "up to 1,000 groups, all members, one snapshot",
      handle_views_read, ROLE_READ, {layer_parameter}, .body = "ReadGroups", .answer = "Groups"},
     {"GET", "/v1/items/{item}/similar", "items similar to an item",
-     handle_similar, ROLE_READ, {ranked_parameters, layer_parameter, similar_parameters}, .answer = "Ranked"},
+     handle_similar, ROLE_READ,
+     {page_parameters, related_parameters, filter_parameters, country_parameter, layer_parameter},
+     .answer = "Ranked"},
     {"GET", "/v1/users/{user}/recommendations", "items for a user, with reasons",
-     handle_recommendations, ROLE_READ, {ranked_parameters}, .answer = "Ranked"},
+     handle_recommendations, ROLE_READ,
+     {page_parameters, related_parameters, filter_parameters, user_parameters, country_parameter, layer_parameter},
+     .answer = "Ranked"},
+    {"POST", "/v1/sessions/recommendations", "items for a live session or basket; nothing is stored",
+     handle_session, ROLE_READ,
+     {page_parameters, related_parameters, filter_parameters, user_parameters, layer_parameter},
+     .body = "Session", .answer = "Ranked"},
     {"GET", "/v1/popular", "what is looked at and bought most",
-     handle_popular, ROLE_READ, {ranked_parameters, popular_parameters}, .answer = "Ranked"},
+     handle_popular, ROLE_READ,
+     {page_parameters, popular_parameters, filter_parameters, country_parameter, layer_parameter}, .answer = "Ranked"},
+    {"GET", "/v1/trending", "what rises: the last hours against the days before",
+     handle_trending, ROLE_READ,
+     {page_parameters, trending_parameters, filter_parameters, country_parameter, layer_parameter}, .answer = "Ranked"},
+    {"GET", "/v1/latest", "the newest items of the catalogue",
+     handle_latest, ROLE_READ, {page_parameters, filter_parameters}, .answer = "Latest"},
+    {"GET", "/v1/boards", "the leaderboards of the configuration",
+     handle_boards, ROLE_READ, .answer = "Boards"},
+    {"GET", "/v1/boards/{name}", "a leaderboard",
+     handle_board, ROLE_READ,
+     {page_parameters, board_parameters, filter_parameters, layer_parameter}, .answer = "Ranked"},
     {"GET", "/v1/status", "batch, boundary, as_of, lag, last run",
      handle_status, ROLE_READ, .answer = "Status"},
     {"GET", "/v1", "this list",

@@ -9,7 +9,7 @@
 
 enum role { ROLE_ANYONE, ROLE_WRITE, ROLE_READ, ROLE_ADMIN }; /* who may call it */
 
-enum { ROUTE_TABLES = 3 };
+enum { ROUTE_TABLES = 6 };
 
 struct route {          // NOLINT(clang-analyzer-optin.performance.Padding): in reading order
     const char *method; /* GET answers HEAD, too */
@@ -36,12 +36,17 @@ extern const struct parameter_row layer_parameter[];
 extern const struct parameter_row view_group_parameters[];
 void handle_view_group(struct call *call);
 void handle_views_read(struct call *call);
-extern const struct parameter_row ranked_parameters[]; /* handle_ranked.c */
-extern const struct parameter_row similar_parameters[];
-extern const struct parameter_row popular_parameters[];
-void handle_similar(struct call *call);
+void handle_similar(struct call *call);        /* handle_ranked.c; parameters: related.h, item_filter.h */
 void handle_recommendations(struct call *call);
+void handle_session(struct call *call);
+extern const struct parameter_row popular_parameters[]; /* handle_popular.c */
+extern const struct parameter_row trending_parameters[];
+extern const struct parameter_row board_parameters[];
 void handle_popular(struct call *call);
+void handle_trending(struct call *call);
+void handle_latest(struct call *call);
+void handle_boards(struct call *call);
+void handle_board(struct call *call);
 void handle_status(struct call *call); /* handle_status.c */
 void handle_healthz(struct call *call);
 void handle_readyz(struct call *call);

@@ -58,8 +58,16 @@ struct text snapshot_name(const struct snapshot *snapshot, uint32_t member)
     return symbols_text(snapshot->symbols, member);
 }
 
-size_t snapshot_seen(const struct snapshot *snapshot, const uint32_t **items)
+uint32_t snapshot_symbols(const struct snapshot *snapshot)
 {
-    *items = snapshot->seen;
-    return snapshot->n_seen;
+    return symbols_count(snapshot->symbols);
+}
+
+size_t snapshot_window(const struct snapshot *snapshot, enum window window, enum layer layer,
+                       const uint32_t **items)
+{
+    const struct user_windows *of =
+        layer == LAYER_BATCH ? &snapshot->at_boundary : &snapshot->now;
+    *items = of->items[window];
+    return of->n[window];
 }

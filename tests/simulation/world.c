@@ -226,6 +226,11 @@ void world_truth_seen(const int64_t *as_of, struct text user, struct bytes *item
         bytes_put_text(items, names_text(names, state->seen[i].item));
         bytes_put(items, "\n", 1);
     }
+    bytes_put(items, "bought\n", 7);
+    for (uint32_t i = 0; state && i < state->n_bought; i++) {
+        bytes_put_text(items, names_text(names, state->bought[i].item));
+        bytes_put(items, "\n", 1);
+    }
     fold_free(fold);
     deltas_free(deltas);
     names_free(names);
