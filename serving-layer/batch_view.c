@@ -39,7 +39,7 @@ struct batch_row {
     } of; /* n of them */
 };
 
-struct windows { /* of a user */
+struct windows {        /* of a user */
     struct block block; /* tag: partition, key: user */
     uint32_t n_seen, n_bought;
     uint32_t items[2 * STATE_WINDOW]; /* n_seen of them, then n_bought */
@@ -215,8 +215,8 @@ int batch_view_put_user(struct batch_view *batch, int partition, struct text use
         return 0;
     }
     uint32_t n = state.n_seen + state.n_bought;
-    struct windows *windows =
-        block_new(offsetof(struct windows, items) + n * sizeof(uint32_t), (uint32_t)partition, user);
+    struct windows *windows = block_new(offsetof(struct windows, items) + n * sizeof(uint32_t),
+                                        (uint32_t)partition, user);
     windows->n_seen = state.n_seen;
     windows->n_bought = state.n_bought;
     for (uint32_t i = 0; i < state.n_seen; i++)

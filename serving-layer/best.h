@@ -21,6 +21,12 @@ struct best {
     size_t n, cap;
 };
 
+/* Is this score (not yet a whole number of millionths) surely too small? Most are, and are not looked at more closely. */
+static inline bool best_is_below(const struct best *best, double score)
+{
+    return best->n && best->n == best->bounds->n && score + 1 < best->heap[0].score;
+}
+
 void best_offer(struct best *best, struct candidate candidate);
 /* Appends them to `into` as struct ranked, best first; frees the heap. Returns how many. */
 size_t best_take(struct best *best, struct bytes *into);

@@ -37,8 +37,8 @@ static const char *fields_unknown(const json_t *json)
     static const char *const known[] = {"name", "view", "country", "hours", "categories", NULL};
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)json, key, value) if (!one_of(text_of(key),
-                                                                           known)) return key;
+    json_object_foreach((json_t *)(uintptr_t)json, key,
+                        value) if (!one_of(text_of(key), known)) return key;
     return NULL;
 }
 

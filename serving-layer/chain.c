@@ -32,7 +32,8 @@ static bool has_link(const struct chain_asks *asks, enum chain_link link)
     switch (link) {
     case LINK_PAIRS: return true;
     case LINK_SESSION:
-        return asks->chain && asks->n_items && (asks->by == BY_NEXT || asks->by == BY_BOUGHT_TOGETHER);
+        return asks->chain && asks->n_items &&
+               (asks->by == BY_NEXT || asks->by == BY_BOUGHT_TOGETHER);
     case LINK_COUNTRY: return asks->chain && asks->country.n;
     default: return asks->chain;
     }
@@ -110,16 +111,20 @@ static void link_rank(struct ranking *r, enum chain_link link)
     size_t first = chain->rows.first[link];
     if (link == LINK_PAIRS || link == LINK_SESSION) {
         const struct rank_question question = chain_question(chain, link);
-        chain->n += rank_related(r->ranker, r->snapshot, first, &question, &r->rank, &chain->ranked);
+        chain->n +=
+            rank_related(r->ranker, r->snapshot, first, &question, &r->rank, &chain->ranked);
     } else if (link == LINK_LATEST) {
-        const struct latest_bounds latest = {r->bounds->filter, r->rank.n, r->snapshot,
-                                             r->rank.without, r->rank.n_without,
+        const struct latest_bounds latest = {r->bounds->filter,
+                                             r->rank.n,
+                                             r->snapshot,
+                                             r->rank.without,
+                                             r->rank.n_without,
                                              chain->asks.items,
                                              r->bounds->without_given ? chain->asks.n_items : 0};
         chain->n += latest_items(&latest, &chain->ranked);
     } else {
-        chain->n += rank_sum(r->ranker, r->snapshot, first, chain->rows.n[link], &r->rank,
-                             &chain->ranked);
+        chain->n +=
+            rank_sum(r->ranker, r->snapshot, first, chain->rows.n[link], &r->rank, &chain->ranked);
     }
 }
 

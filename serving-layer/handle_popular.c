@@ -15,12 +15,16 @@
 enum { HOURS_MAX = 168, TRENDING_HOURS_MAX = 24, DAYS_MAX = 7, DAY_HOURS = 24 };
 enum { ROWS_MAX = TRENDING_HOURS_MAX + DAYS_MAX * DAY_HOURS };
 
-#define AT_AND_EXPLAIN                                                                             \
-    {"at", PARAMETER_INT, NULL, 0, EVENT_TS_END - 1,                                               \
-     .sentence = "Ending with the hour of this time, ms since 1970 UTC; now without it."},         \
-    {                                                                                              \
-        "explain", PARAMETER_FLAG, "0",                                                            \
-            .sentence = "1: show what each score was calculated from, and how."                    \
+#define AT_AND_EXPLAIN                                                                     \
+    {"at",                                                                                 \
+     PARAMETER_INT,                                                                        \
+     NULL,                                                                                 \
+     0,                                                                                    \
+     EVENT_TS_END - 1,                                                                     \
+     .sentence = "Ending with the hour of this time, ms since 1970 UTC; now without it."}, \
+    {                                                                                      \
+        "explain", PARAMETER_FLAG, "0",                                                    \
+            .sentence = "1: show what each score was calculated from, and how."            \
     }
 
 const struct parameter_row popular_parameters[] = {
@@ -69,8 +73,7 @@ static void hours_ask(struct call *call, struct text country, size_t hours, size
     struct hours_call *asked = call->more;
     struct row_ref rows[ROWS_MAX];
     struct popular_names names[ROWS_MAX];
-    size_t n =
-        popular_rows(country, asked->last, (int64_t)(hours + before), rows, names);
+    size_t n = popular_rows(country, asked->last, (int64_t)(hours + before), rows, names);
     asked->hours = n < hours ? n : hours;
     asked->before = n - asked->hours;
     call_ask(call, rows, n, (struct text){"", 0}, done);
@@ -92,8 +95,8 @@ static void span_put(struct bytes *out, const struct hours_call *hours)
     number_put(out, ",\"to\":", (hours->last + 1) * HOUR_MS);
 }
 
-static void items_put(struct call *call, const struct snapshot *snapshot,
-                      const struct bytes *found, size_t n)
+static void items_put(struct call *call, const struct snapshot *snapshot, const struct bytes *found,
+                      size_t n)
 {
     const struct hours_call *hours = call->more;
     const struct ranked *ranked = (const struct ranked *)(const void *)found->at;
@@ -267,8 +270,8 @@ void handle_latest(struct call *call)
     if (item_filter_take(call, &filter))
         return;
     item_store_lock(items);
-    const struct latest_bounds bounds = {
-        .filter = &filter, .n = offset + (size_t)request_int(&call->request, "n")};
+    const struct latest_bounds bounds = {.filter = &filter,
+                                         .n = offset + (size_t)request_int(&call->request, "n")};
     size_t n = latest_items(&bounds, &found);
     const struct ranked *ranked = (const struct ranked *)(const void *)found.at;
     json_put(&call->out, "{\"items\":[");

@@ -37,8 +37,8 @@ static const char *unfit(const struct related_call *related, const char **why)
 static void ask_or_refuse(struct call *call, const struct related_call *related)
 {
     const char *why = "exclude_bought needs a user";
-    const char *field = related->without_bought && !related->user.n ? "exclude_bought"
-                                                                    : unfit(related, &why);
+    const char *field =
+        related->without_bought && !related->user.n ? "exclude_bought" : unfit(related, &why);
     if (!field) {
         related_ask(call);
         return;

@@ -42,7 +42,8 @@ static int wrong(struct call *call, const char *detail, const char *field)
 int item_filter_take(struct call *call, struct item_filter *filter)
 {
     const struct request *request = &call->request;
-    bool has_min = request_given(request, "min_price"), has_max = request_given(request, "max_price");
+    bool has_min = request_given(request, "min_price"),
+         has_max = request_given(request, "max_price");
     filter->store = call->loop->server->items;
     filter->also_unavailable = !request_int(request, "available");
     filter->currency = request_text(request, "currency");

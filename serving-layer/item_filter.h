@@ -17,10 +17,10 @@ extern const struct parameter_row filter_parameters[];
 struct item_filter {
     const struct item_store *store;
     bool also_unavailable;
-    bool priced;                  /* a bound or a currency was given: an item without a price does not match */
+    bool priced; /* a bound or a currency was given: an item without a price does not match */
     int64_t min_price, max_price; /* minor units */
     struct text currency;         /* n = 0: any */
-    const struct text *board; /* categories of a board: one of these, too; borrowed */
+    const struct text *board;     /* categories of a board: one of these, too; borrowed */
     size_t n_board;
     size_t n_categories, n_excluded;
     struct text category[REQUEST_PARAMETERS], excluded[REQUEST_PARAMETERS];
@@ -35,7 +35,8 @@ int item_filter_take(struct call *call, struct item_filter *filter);
 /* struct rank_filter's callback; the context is the filter. Under the store's lock. */
 bool item_filter_allows(void *filter, struct text item);
 /* The same for what was found in the store (NULL: it does not have it). */
-bool item_filter_shows(const struct item_filter *filter, struct text item, const struct item *known);
+bool item_filter_shows(const struct item_filter *filter, struct text item,
+                       const struct item *known);
 
 /* Does the catalogue say that nobody may see it? */
 bool item_is_hidden(const struct item_store *store, struct text item);

@@ -5,7 +5,9 @@
 #include "serving-layer/item_filter.h"
 #include "serving-layer/ranking.h"
 
-enum { LATEST_LOOKS = 20000 }; /* at so many items at most, so that a filter that few pass holds nobody up */
+enum {
+    LATEST_LOOKS = 20000
+}; /* at so many items at most, so that a filter that few pass holds nobody up */
 
 struct latest_bounds {
     const struct item_filter *filter;

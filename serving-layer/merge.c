@@ -41,3 +41,23 @@ size_t merge_row(const struct parts *parts, enum layer layer, struct sums *scrat
     into->n += n * sizeof *counts;
     return n;
 }
+
+size_t merge_pieces(const struct parts *parts, enum layer layer, struct bytes *into)
+{
+    const struct batch_row *batch = layer == LAYER_SPEED ? NULL : parts->batch;
+    size_t n_speed = layer == LAYER_BATCH ? 0 : parts->n_speed, most = batch_row_counters(batch);
+    for (size_t i = 0; i < n_speed; i++)
+        most += parts->speed[i]->n;
+    if (most == 0)
+        return 0;
+    struct member_count *counts = (void *)bytes_room(into, most * sizeof *counts);
+    size_t n = batch_row_take(batch, counts);
+    for (size_t i = 0; i < n_speed; i++)
+        for (uint32_t slot = 0; slot < parts->speed[i]->n_slots; slot++) {
+            const struct sum *sum = &parts->speed[i]->slot[slot];
+            if (sum->member != SUMS_FREE)
+                counts[n++] = (struct member_count){sum->member, sum->value};
+        }
+    into->n += n * sizeof *counts;
+    return n;
+}

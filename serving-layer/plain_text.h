@@ -10,7 +10,8 @@ static inline bool plain_text_is(struct text text, size_t bytes_max)
         unsigned char c = (unsigned char)text.at[i];
         if (c < 0x20 || c == 0x7f)
             return false;
-        if (c == 0xc2 && i + 1 < text.n && (unsigned char)text.at[i + 1] < 0xa0) /* U+0080 to 009F */
+        if (c == 0xc2 && i + 1 < text.n &&
+            (unsigned char)text.at[i + 1] < 0xa0) /* U+0080 to 009F */
             return false;
     }
     return text.n >= 1 && text.n <= bytes_max && utf8_is(text);

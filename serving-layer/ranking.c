@@ -35,6 +35,15 @@ static const struct member_count *row_read(struct ranker *ranker, const struct s
     return (const struct member_count *)(const void *)ranker->counts.at;
 }
 
+static const struct member_count *pieces_read(struct ranker *ranker,
+                                              const struct snapshot *snapshot, size_t row,
+                                              enum layer layer, size_t *n)
+{
+    ranker->counts.n = 0;
+    *n = snapshot_pieces(snapshot, row, layer, &ranker->counts);
+    return (const struct member_count *)(const void *)ranker->counts.at;
+}
+
 /* ---- counters ---- */
 
 size_t rank_counts(const struct snapshot *snapshot, size_t row, enum layer layer, size_t n,
@@ -62,7 +71,7 @@ static void rows_add(struct ranker *ranker, const struct snapshot *snapshot, siz
 {
     for (size_t row = first; row < first + n_rows; row++) {
         size_t n;
-        const struct member_count *count = row_read(ranker, snapshot, row, layer, &n);
+        const struct member_count *count = pieces_read(ranker, snapshot, row, layer, &n);
         for (size_t i = 0; i < n; i++) {
             struct tally_cell *cell = tally_of(&ranker->tally, count[i].member);
             int64_t *sum = before ? &cell->before : &cell->count;
@@ -71,8 +80,8 @@ static void rows_add(struct ranker *ranker, const struct snapshot *snapshot, siz
     }
 }
 
-size_t rank_sum(struct ranker *ranker, const struct snapshot *snapshot, size_t first,
-                size_t n_rows, const struct rank_bounds *bounds, struct bytes *into)
+size_t rank_sum(struct ranker *ranker, const struct snapshot *snapshot, size_t first, size_t n_rows,
+                const struct rank_bounds *bounds, struct bytes *into)
 {
     struct best best = {.snapshot = snapshot, .bounds = bounds, .by_count = true};
     struct tally *tally = &ranker->tally;
@@ -157,8 +166,8 @@ size_t rank_rows(const struct rank_question *question, struct row_ref rows[RANK_
     size_t n = 0;
     for (int i = 0; i < blend->n; i++)
         if (!shares_users(blend, i))
-            rows[n++] = (struct row_ref){
-                view_number(relation_rows[blend->part[i].relation].users), all};
+            rows[n++] =
+                (struct row_ref){view_number(relation_rows[blend->part[i].relation].users), all};
     if (question->score == SCORE_LLR)
         rows[n++] = (struct row_ref){view_number("users"), all};
     for (int i = 0; i < blend->n; i++) {
@@ -203,8 +212,8 @@ static void add_in_proportion(struct related *r, enum relation relation, double 
 {
     const struct rank_question *question = r->question;
     for (size_t a = 0; a < question->n_items; a++) {
-        int64_t users = snapshot_count(r->snapshot, r->places.users[relation], r->layer,
-                                       question->items[a]);
+        int64_t users =
+            snapshot_count(r->snapshot, r->places.users[relation], r->layer, question->items[a]);
         if (users <= 0 || is_muted(question, a))
             continue;
         double each = weight / (double)relation_rows[relation].whole;
@@ -212,7 +221,7 @@ static void add_in_proportion(struct related *r, enum relation relation, double 
             each /= sqrt((double)users);
         size_t n;
         const struct member_count *pair =
-            row_read(r->ranker, r->snapshot, r->places.pairs[relation] + a, r->layer, &n);
+            pieces_read(r->ranker, r->snapshot, r->places.pairs[relation] + a, r->layer, &n);
         for (size_t i = 0; i < n; i++)
             tally_of(&r->ranker->tally, pair[i].member)->part += each * (double)pair[i].value;
     }
@@ -238,8 +247,8 @@ static struct pair_counts counts_of(const struct related *r, enum relation relat
                                     int64_t users_a, uint32_t member, int64_t count)
 {
     size_t users = r->places.users[relation];
-    return (struct pair_counts){
-        count, users_a, snapshot_count_of(r->snapshot, users, r->layer, member), r->all};
+    return (struct pair_counts){count, users_a,
+                                snapshot_count_of(r->snapshot, users, r->layer, member), r->all};
 }
 
 /* Pair by pair. */
@@ -247,8 +256,8 @@ static void add_each(struct related *r, enum relation relation, double weight)
 {
     const struct rank_question *question = r->question;
     for (size_t a = 0; a < question->n_items; a++) {
-        int64_t users = snapshot_count(r->snapshot, r->places.users[relation], r->layer,
-                                       question->items[a]);
+        int64_t users =
+            snapshot_count(r->snapshot, r->places.users[relation], r->layer, question->items[a]);
         if (users <= 0 || is_muted(question, a))
             continue;
         size_t n;
@@ -289,7 +298,10 @@ size_t rank_related(struct ranker *ranker, const struct snapshot *snapshot, size
     tally_begin(tally, snapshot_symbols(snapshot));
     relations_add(&r);
     for (size_t i = 0; i < tally->n_touched; i++) {
-        double score = millionths(tally->cell[tally->touched[i]].total);
+        double total = tally->cell[tally->touched[i]].total;
+        if (total <= 0 || best_is_below(&best, total * 1e6))
+            continue;
+        double score = millionths(total);
         if (score > 0)
             best_offer(&best, (struct candidate){.score = score, .member = tally->touched[i]});
     }
@@ -320,9 +332,7 @@ static void term_put(const struct related *r, size_t item, enum relation relatio
 static int because_order(const void *a, const void *b)
 {
     const struct because *x = a, *y = b;
-    return x->score > y->score   ? -1
-           : x->score < y->score ? 1
-                                 : text_compare(x->item, y->item);
+    return x->score > y->score ? -1 : x->score < y->score ? 1 : text_compare(x->item, y->item);
 }
 
 size_t rank_because(const struct snapshot *snapshot, size_t first,

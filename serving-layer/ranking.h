@@ -47,8 +47,8 @@ size_t rank_counts(const struct snapshot *snapshot, size_t row, enum layer layer
                    struct bytes *into);
 
 /* The sums of several rows (first .. first + n_rows - 1) that are above 0: popular over hours. */
-size_t rank_sum(struct ranker *ranker, const struct snapshot *snapshot, size_t first,
-                size_t n_rows, const struct rank_bounds *bounds, struct bytes *into);
+size_t rank_sum(struct ranker *ranker, const struct snapshot *snapshot, size_t first, size_t n_rows,
+                const struct rank_bounds *bounds, struct bytes *into);
 
 /*
  * score_trending() above 1 of what stands in the first `hours` rows against the `hours_before` behind them; count: the sum of

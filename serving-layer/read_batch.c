@@ -121,8 +121,8 @@ static void show_windows(struct read_batch *batch, const struct read_sources *so
         return;
     const struct speed_user *user = &batch->users[ask->user];
     for (enum window w = WINDOW_SEEN; w <= WINDOW_BOUGHT; w++)
-        snapshot->at_boundary.n[w] = batch_view_window(
-            sources->view, w, user->partition, user->user, &snapshot->at_boundary.items[w]);
+        snapshot->at_boundary.n[w] = batch_view_window(sources->view, w, user->partition,
+                                                       user->user, &snapshot->at_boundary.items[w]);
     if (!user->found || !sources->server_ok[user->partition % sources->n_servers])
         snapshot->now = snapshot->at_boundary;
     else if (windows_of_state(batch, sources->symbols, bytes_text(&user->state), &snapshot->now))

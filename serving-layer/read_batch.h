@@ -25,7 +25,7 @@ struct read_batch {
     const struct parts **ask_rows;
     size_t parts_cap, speed_cap, ask_rows_cap, users_made;
     struct sums scratch;
-    struct names *states; /* for decoding users' states */
+    struct names *states;             /* for decoding users' states */
     uint32_t window[2][STATE_WINDOW]; /* of the user at hand, by enum window */
 };
 

@@ -68,6 +68,9 @@ bool snapshot_degraded(
 /* Row `row` (its place in the `rows` asked for), in no order, appended to `into` as struct member_count (never 0); how many. */
 size_t snapshot_row(const struct snapshot *snapshot, size_t row, enum layer layer,
                     struct bytes *into);
+/* The same in pieces that are to be added up: a member may come several times. */
+size_t snapshot_pieces(const struct snapshot *snapshot, size_t row, enum layer layer,
+                       struct bytes *into);
 /* One counter of it; 0 if it is not there. */
 int64_t snapshot_count(const struct snapshot *snapshot, size_t row, enum layer layer,
                        struct text member);

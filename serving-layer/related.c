@@ -112,8 +112,8 @@ static void pairs_put(struct call *call, const struct snapshot *snapshot,
     struct because because[STATE_WINDOW];
     const struct chain_rows *rows = &chain->rows;
     struct rank_question question = chain_question(chain, link);
-    size_t n = rank_because(snapshot, rows->first[link], &question, call->layer, ranked->member,
-                            because);
+    size_t n =
+        rank_because(snapshot, rows->first[link], &question, call->layer, ranked->member, because);
     int64_t count = 0;
     for (size_t i = 0; i < n; i++)
         count += because[i].count;
@@ -161,8 +161,8 @@ static void filled_put(struct call *call, const struct chain *chain, size_t firs
     json_put_int(&call->out, filled);
 }
 
-static void record(struct call *call, const struct related_call *related,
-                   const struct chain *chain, size_t first, size_t end)
+static void record(struct call *call, const struct related_call *related, const struct chain *chain,
+                   size_t first, size_t end)
 {
     if (!related->list.n || evhttp_request_get_command(call->http) == EVHTTP_REQ_HEAD)
         return;

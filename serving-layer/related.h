@@ -30,8 +30,8 @@ struct related_call { // NOLINT(clang-analyzer-optin.performance.Padding): in re
     size_t offset, n;
     bool explain, fallback, without_seen, without_bought;
     struct item_filter filter;
-    struct seen from; /* the items that it is made from */
-    bool chain;       /* the rows of the chain were asked for, too */
+    struct seen from;  /* the items that it is made from */
+    bool chain;        /* the rows of the chain were asked for, too */
     int64_t last_hour; /* of the chain's popular */
     int asked;
 };

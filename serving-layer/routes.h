@@ -36,7 +36,7 @@ extern const struct parameter_row layer_parameter[];
 extern const struct parameter_row view_group_parameters[];
 void handle_view_group(struct call *call);
 void handle_views_read(struct call *call);
-void handle_similar(struct call *call);        /* handle_ranked.c; parameters: related.h, item_filter.h */
+void handle_similar(struct call *call); /* handle_ranked.c; parameters: related.h, item_filter.h */
 void handle_recommendations(struct call *call);
 void handle_session(struct call *call);
 extern const struct parameter_row popular_parameters[]; /* handle_popular.c */

@@ -13,8 +13,8 @@ static const struct blend blends[] = {
     [BY_TOGETHER] = {1, {{RELATION_TOGETHER, 1}}},
     [BY_BOUGHT_TOGETHER] = {1, {{RELATION_BOUGHT_TOGETHER, 1}}},
     [BY_NEXT] = {1, {{RELATION_NEXT, 1}}},
-    [BY_BLEND] = {3,
-                  {{RELATION_NEXT, 0.5}, {RELATION_TOGETHER, 0.3}, {RELATION_BOUGHT_TOGETHER, 0.2}}},
+    [BY_BLEND] =
+        {3, {{RELATION_NEXT, 0.5}, {RELATION_TOGETHER, 0.3}, {RELATION_BOUGHT_TOGETHER, 0.2}}},
 };
 
 const struct blend *blend_of(enum similar_by by)

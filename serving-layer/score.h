@@ -8,7 +8,11 @@
 
 #include <stdint.h>
 
-enum score_kind { SCORE_COSINE, SCORE_LLR, SCORE_COUNT }; /* in the order of the parameter's choices */
+enum score_kind {
+    SCORE_COSINE,
+    SCORE_LLR,
+    SCORE_COUNT
+}; /* in the order of the parameter's choices */
 
 enum relation { RELATION_TOGETHER, RELATION_BOUGHT_TOGETHER, RELATION_NEXT, RELATIONS };
 

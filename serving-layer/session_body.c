@@ -33,9 +33,13 @@ static int items_take(struct session_body *into, const json_t *items,
     const json_t *item;
     if (!json_is_array(items) || json_array_size(items) > STATE_WINDOW)
         return refuse(refusal, 422, "items", "items is not a list of at most 20 items", -1);
-    json_array_foreach(items, i, item) if (!text_take(into, item, EVENT_ID_BYTES,
-                                                      &into->item[into->n_items++])) return
-        refuse(refusal, 422, "items", "items holds what is no text of 1 to 64 bytes", (long)i);
+    json_array_foreach(items, i, item) if (
+        !text_take(
+            into, item, EVENT_ID_BYTES,
+            &into->item
+                 [into->n_items++])) return refuse(refusal, 422, "items",
+                                                   "items holds what is no text of 1 to 64 bytes",
+                                                   (long)i);
     return 0;
 }
 
@@ -66,16 +70,15 @@ static int fields_take(struct session_body *into, json_t *body, struct session_r
     return 0;
 }
 
-int session_body_parse(struct session_body *into, struct text body,
-                       struct session_refusal *refusal)
+int session_body_parse(struct session_body *into, struct text body, struct session_refusal *refusal)
 {
     json_error_t why;
     into->n_items = 0;
     into->user = into->country = (struct text){"", 0};
     bytes_clear(&into->memory);
     bytes_room(&into->memory, body.n);
-    json_t *json =
-        json_loadb(body.at, body.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+    json_t *json = json_loadb(body.at, body.n,
+                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
     if (!json)
         return refuse(refusal, 400, "", "the body is not JSON", -1);
     int failed = fields_take(into, json, refusal);
