@@ -11,6 +11,7 @@
 #include "serving-layer/reader.h"
 
 struct connections;
+struct item_store;
 struct jobs;
 struct producer;
 struct server;
@@ -52,6 +53,7 @@ struct loop {
 };
 
 struct server { /* what the loops share */
+    struct item_store *items;
     struct jobs *jobs;
     struct loop **loop;
     int n_loops;

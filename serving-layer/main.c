@@ -16,6 +16,7 @@
 #include "common/stop.h"
 #include "handover/speed_view.h"
 #include "serving-layer/batch_store.h"
+#include "serving-layer/item_store.h"
 #include "serving-layer/jobs.h"
 #include "serving-layer/loop.h"
 #include "serving-layer/watcher.h"
@@ -223,7 +224,9 @@ static int serve(const struct serve_settings *settings, int listener, struct err
     struct watcher *watcher = watcher_new(&settings->deployment);
     struct jobs *jobs =
         jobs_new(&(struct jobs_settings){settings->deployment.postgres, JOB_THREADS, JOBS_WAITING});
+    struct item_store *items = item_store_new(settings->deployment.postgres);
     struct server server = {.jobs = jobs,
+                            .items = items,
                             .loop = xcalloc((size_t)settings->threads, sizeof *server.loop),
                             .started_ms = clock_unix_ms()};
     int failed = 0;
@@ -243,6 +246,7 @@ static int serve(const struct serve_settings *settings, int listener, struct err
     for (int i = 0; i < server.n_loops; i++)
         loop_free(server.loop[i]);
     free(server.loop);
+    item_store_free(items);
     batch_store_free(store);
     return failed;
 }

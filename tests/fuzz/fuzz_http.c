@@ -142,6 +142,7 @@ static void loop_renew(void)
         fake_outside_open();
         listener = listener_open();
     }
+    server.items = fake_items();
     loop_free(loop);
     loop = loop_new(&server, &settings, NULL, NULL, listener, &err);
     fuzz_holds(loop, "there is an event loop");
@@ -154,8 +155,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (!loop || (how & 96) == 96)
         loop_renew();
     size_t cut = fuzz_byte(&rest);
-    fake_outside = (struct fake_outside){
-        .no_view = how & 1, .no_topic = how & 2, .no_room = how & 4, .acknowledges = !(how & 8)};
+    fake_outside = (struct fake_outside){.no_view = how & 1,
+                                         .no_topic = how & 2,
+                                         .no_room = how & 4,
+                                         .no_items = how & 1,
+                                         .acknowledges = !(how & 8)};
     client_run(rest, cut && cut < rest.n ? cut : rest.n, how & 16);
     fuzz_holds(loop->calls == 0, "no call is left");
     return 0;
