@@ -13,6 +13,7 @@
 #include "serving-layer/connections.h"
 #include "serving-layer/producer.h"
 #include "serving-layer/routes.h"
+#include "serving-layer/slices.h"
 
 enum { DRAIN_MS = 50, DRAIN_TICKS = 300, HEADERS_BYTES = 16384 };
 
@@ -88,6 +89,7 @@ struct loop *loop_new(struct server *server, const struct serve_settings *settin
     loop->on_stop = event_new(loop->base, stop_fd(), EV_READ, on_stop, loop);
     loop->drain = event_new(loop->base, -1, EV_PERSIST, on_drain, loop);
     event_add(loop->on_stop, NULL);
+    loop->slices = slices_new(loop->base);
     loop->decoder = event_decoder_new();
     struct reader_settings reads = {settings->deployment.redis,
                                     (int)settings->deployment.partitions, NULL,
@@ -118,6 +120,7 @@ void loop_free(struct loop *loop)
     if (!loop)
         return;
     producer_free(loop->producer);
+    slices_free(loop->slices);
     if (loop->reader)
         reader_free(loop->reader);
     connections_free(loop->connections);

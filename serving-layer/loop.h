@@ -14,6 +14,7 @@ struct connections;
 struct item_store;
 struct jobs;
 struct producer;
+struct slices;
 struct server;
 struct watcher;
 
@@ -43,6 +44,7 @@ struct loop {
     struct connections *connections;
     struct reader *reader;
     struct producer *producer;
+    struct slices *slices;
     struct event_decoder *decoder;
     struct ingest_body body;
     struct figures figures;
