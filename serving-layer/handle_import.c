@@ -47,7 +47,7 @@ static int import_write(PGconn *db, struct import_job *job, struct err *err)
 
 static bool is_refused(const struct import_job *job)
 {
-    return job->import.refused > 0 && !job->is_partial;
+    return job->import.no_head || (job->import.refused > 0 && !job->is_partial);
 }
 
 static int import_work(PGconn *db, void *context, struct err *err)

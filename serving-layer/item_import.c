@@ -160,7 +160,7 @@ static int header_take(struct item_import *import, const struct csv_record *reco
         snprintf(fault.detail, sizeof fault.detail, "the first line has no column named item");
     if (!fault.detail[0])
         return 0;
-    import->lines++;
+    import->no_head = true;
     refuse(import, record->line, &fault);
     return -1;
 }

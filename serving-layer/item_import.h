@@ -19,6 +19,7 @@ struct item_import { /* zero-initialise; item_import_free */
     size_t line_of_cap;
     size_t lines;   /* that held something */
     size_t refused; /* of them */
+    bool no_head;   /* the first line of the CSV is none: nothing else was looked at */
     struct bytes
         errors; /* {"line":3,"field":"price","detail":"..."},... of the first IMPORT_ERRORS_SHOWN */
 };

@@ -7,6 +7,7 @@
 #include "serving-layer/batch_store.h"
 #include "serving-layer/item_store.h"
 #include "serving-layer/item_table.h"
+#include "serving-layer/jobs.h"
 #include "serving-layer/partition_of.h"
 #include "serving-layer/producer.h"
 #include "serving-layer/speed_reader.h"
@@ -23,6 +24,7 @@ static struct batch_view *view;
 struct later {
     producer_done posted;
     watcher_done looked;
+    jobs_done refused;
     void *context;
     size_t failed;
 };
@@ -31,8 +33,12 @@ static void on_later(evutil_socket_t fd, short what, void *context)
 {
     static const struct look look = {.last_run = {.n = 0}};
     struct later *later = context;
+    struct err away;
     (void)fd, (void)what;
-    if (later->posted)
+    err_fill(&away, ERR_RETRY, "there is no Postgres");
+    if (later->refused)
+        later->refused(&away, later->context);
+    else if (later->posted)
         later->posted(later->failed, later->context);
     else
         later->looked(&look, later->context);
@@ -190,8 +196,9 @@ void producer_post(struct producer *producer, const struct ingest_body *body, pr
                    "what goes to Kafka is an event");
     }
     fake_outside.posted += body->n;
-    later_do(producer->base,
-             (struct later){done, NULL, context, fake_outside.acknowledges ? 0 : body->n});
+    later_do(producer->base, (struct later){.posted = done,
+                                            .context = context,
+                                            .failed = fake_outside.acknowledges ? 0 : body->n});
 }
 
 /* ---- watcher ---- */
@@ -211,7 +218,7 @@ struct last_audit watcher_audit(struct watcher *watcher)
 void watcher_ask(struct watcher *watcher, struct event_base *base, watcher_done done, void *context)
 {
     (void)watcher;
-    later_do(base, (struct later){NULL, done, context, 0});
+    later_do(base, (struct later){.looked = done, .context = context});
 }
 
 /* ---- item_store: two items ---- */
@@ -290,4 +297,14 @@ void item_store_figures(struct item_store *store, struct item_store_figures *fig
 {
     (void)store;
     *figures = (struct item_store_figures){.items = 2};
+}
+
+/* ---- jobs: there is no Postgres ---- */
+
+int jobs_ask(struct jobs *jobs, struct event_base *base, jobs_work work, jobs_done done,
+             void *context)
+{
+    (void)jobs, (void)work;
+    later_do(base, (struct later){.refused = done, .context = context});
+    return 0;
 }
