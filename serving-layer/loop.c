@@ -14,6 +14,7 @@
 #include "serving-layer/producer.h"
 #include "serving-layer/ranking.h"
 #include "serving-layer/routes.h"
+#include "serving-layer/slices.h"
 
 enum { DRAIN_MS = 50, DRAIN_TICKS = 300, HEADERS_BYTES = 16384 };
 
@@ -89,6 +90,7 @@ struct loop *loop_new(struct server *server, const struct serve_settings *settin
     loop->on_stop = event_new(loop->base, stop_fd(), EV_READ, on_stop, loop);
     loop->drain = event_new(loop->base, -1, EV_PERSIST, on_drain, loop);
     event_add(loop->on_stop, NULL);
+    loop->slices = slices_new(loop->base);
     loop->decoder = event_decoder_new();
     loop->ranker = ranker_new();
     struct reader_settings reads = {settings->deployment.redis,
@@ -120,6 +122,7 @@ void loop_free(struct loop *loop)
     if (!loop)
         return;
     producer_free(loop->producer);
+    slices_free(loop->slices);
     if (loop->reader)
         reader_free(loop->reader);
     connections_free(loop->connections);

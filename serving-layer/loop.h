@@ -16,6 +16,7 @@ struct item_store;
 struct jobs;
 struct producer;
 struct ranker;
+struct slices;
 struct server;
 struct watcher;
 
@@ -47,6 +48,7 @@ struct loop {
     struct reader *reader;
     struct ranker *ranker;
     struct producer *producer;
+    struct slices *slices;
     struct event_decoder *decoder;
     struct ingest_body body;
     struct figures figures;
