@@ -138,7 +138,7 @@ class Reader(threading.Thread):
 
     def read_similar(self):
         item = self.chance.choice(self.items)
-        path = f"/v1/items/{urllib.parse.quote(item, safe='')}/similar?n={SIMILAR}"
+        path = f"/v1/items/{urllib.parse.quote(item, safe='')}/similar?n={SIMILAR}&fallback=0"
         answer = self.ask_and_watch(path)
         if answer is not None:
             self.keep(Sample(path, answer, [("together", item), ("item_users", "all")], answer["items"]))
