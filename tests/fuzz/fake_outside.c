@@ -75,7 +75,11 @@ void fake_outside_open(void)
     put_row("together", "a", "bc");
     put_row("together", "b", "ac");
     put_row("next", "a", "bc");
+    put_row("bought_users", "all", "ac");
+    put_row("bought_together", "a", "c");
     put_row("popular", "472222", "abc");
+    put_row("popular", "472221", "ac");
+    put_row("popular_country", "472222/DE", "bc");
     if (batch_view_put_user(view, partition_of(text_of("u"), 2), text_of("u"),
                             (struct text){stored, sizeof stored - 1}))
         fuzz_found("the user's state is none");
