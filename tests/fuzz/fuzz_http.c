@@ -82,8 +82,8 @@ static bool is_file(int status, const char *type, struct text body)
 
 static void is_answer(int status, const char *type, struct text body)
 {
-    static const int statuses[] = {200, 202, 204, 304, 400, 401, 403,
-                                   404, 405, 411, 413, 422, 429, 503};
+    static const int statuses[] = {200, 201, 202, 204, 304, 400, 401, 403,
+                                   404, 405, 411, 412, 413, 422, 429, 503};
     bool is_known = false;
     json_error_t why;
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
@@ -129,7 +129,7 @@ void evhttp_send_reply(struct evhttp_request *req, int code, const char *reason,
     static void (*real)(struct evhttp_request *, int, const char *, struct evbuffer *);
     if (!real)
         *(void **)&real = dlsym(RTLD_NEXT, "evhttp_send_reply");
-    size_t n = evbuffer_get_length(databuf);
+    size_t n = databuf ? evbuffer_get_length(databuf) : 0;
     const char *at = n ? (const char *)evbuffer_pullup(databuf, -1) : "";
     bool is_empty =
         evhttp_request_get_command(req) == EVHTTP_REQ_HEAD || code == 204 || code == 304;
@@ -213,6 +213,7 @@ static void loop_renew(void)
     pulse_stop(server.pulse);
     if (loop)
         loop_settle(loop);
+    server.items = fake_items();
     loop_free(loop);
     pulse_free(server.pulse);
     loop = loop_new(&server, &settings, NULL, NULL, listener, &err);
@@ -230,6 +231,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     fake_outside = (struct fake_outside){.no_view = how & 1,
                                          .no_topic = how & 2,
                                          .no_room = how & 4,
+                                         .no_items = how & 1,
                                          .acknowledges = !(how & 8),
                                          .no_postgres = how & 8,
                                          .keys = how & 128};
