@@ -34,6 +34,7 @@ static const char *status_title(int status)
 static void call_free(struct call *call)
 {
     call->loop->calls--;
+    call->loop->streams -= call->piece != NULL;
     request_free(&call->request);
     bytes_free(&call->out);
     free(call->more);
@@ -103,6 +104,7 @@ void call_stream(struct call *call, const char *content_type, bool (*piece)(stru
 {
     struct evhttp_connection *stream = evhttp_request_get_connection(call->http);
     call->piece = piece;
+    call->loop->streams++;
     call_header_put(call, "Content-Type", content_type);
     if (call->http->major == 1 && call->http->minor == 0) /* it knows no chunks: the end ends it */
         call_close(call);

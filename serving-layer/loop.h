@@ -48,8 +48,9 @@ struct loop {
     struct event_decoder *decoder;
     struct ingest_body body;
     struct figures figures;
-    int calls; /* under way */
-    int posts; /* of them, those that wait for Kafka: bounded by their events (producer.h) */
+    int calls;   /* under way */
+    int posts;   /* of them, those that wait for Kafka: bounded by their events (producer.h) */
+    int streams; /* of them, answers in pieces (call_stream): a slow client may take long */
     int drain_ticks;
     pthread_t thread;
 };
