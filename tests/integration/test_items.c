@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/mem.h"
+#include "handover/database.h"
 #include "tests/integration/deployment.h"
 #include "tests/integration/items_client.h"
 #include "views/bytes.h"
@@ -397,7 +397,8 @@ static void set_up_brings_older_tables_up_to_date_and_keeps_what_they_hold(void 
         "{ TANDEM_CRASH_AT=setup:tables:before-upgrade $BIN/tandem-batch setup 2>$TANDEM_LOCAL/crash.log; [ $? -gt 3 ]; } && "
         "$BIN/tandem-batch setup && $BIN/tandem-batch setup && "
         "test \"$(psql -XAtq \"$TANDEM_POSTGRES\" -c \"SELECT (SELECT schema_version FROM deployment), count(*), "
-        "count(DISTINCT version), min(title), bool_and(available AND NOT hidden AND created_at > 0) FROM item\")\" = '4|2|2|Bowl|t'");
+        "count(DISTINCT version), min(title), bool_and(available AND NOT hidden AND created_at > 0) FROM item\")\" = '%d|2|2|Bowl|t'",
+        SCHEMA_VERSION);
 }
 
 int main(void)
