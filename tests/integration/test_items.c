@@ -238,10 +238,10 @@ static void no_write_is_missed_when_transactions_overlap(void **state)
     (void)state;
     must_exit(
         0,
-        "for i in 1 2 3 4; do (for k in $(seq 30); do psql -XAtq -v ON_ERROR_STOP=1 \"$TANDEM_POSTGRES\" -c \""
-        "BEGIN; INSERT INTO item (item, title) VALUES ('overlap-$i-$k', 'x'); SELECT pg_sleep(random() * 0.05); "
-        "DELETE FROM item WHERE item = 'overlap-$i-$((k - 10))'; SELECT pg_sleep(random() * 0.02); COMMIT\" "
-        ">>$TANDEM_LOCAL/overlap.log || exit 1; done) & pids=\"$pids $!\"; done; "
+        "for i in 1 2 3 4; do for k in $(seq 30); do echo \"BEGIN; INSERT INTO item (item, title) VALUES ('overlap-$i-$k', 'x'); "
+        "SELECT pg_sleep(random() * 0.05); DELETE FROM item WHERE item = 'overlap-$i-$((k - 10))'; "
+        "SELECT pg_sleep(random() * 0.02); COMMIT;\"; done >$TANDEM_LOCAL/overlap-$i.sql; "
+        "psql -XAtq -v ON_ERROR_STOP=1 \"$TANDEM_POSTGRES\" -f $TANDEM_LOCAL/overlap-$i.sql >$TANDEM_LOCAL/overlap-$i.log & pids=\"$pids $!\"; done; "
         "for p in $pids; do wait $p || exit 1; done");
     answers(0, 201, "", "PUT", "/overlap-end", NULL, "{}");
     wait_for(1, "/overlap-end", 200, "");
