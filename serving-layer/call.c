@@ -38,6 +38,7 @@ static const char *status_title(int status)
 static void call_free(struct call *call)
 {
     call->loop->calls--;
+    call->loop->exports -= call->piece != NULL;
     request_free(&call->request);
     bytes_free(&call->out);
     free(call->more);
@@ -146,6 +147,7 @@ void call_reply_pieces(struct call *call, const char *content_type,
 {
     struct evhttp_connection *stream = evhttp_request_get_connection(call->http);
     call->piece = piece;
+    call->loop->exports++;
     call_header_put(call, "Content-Type", content_type);
     manners_headers(call);
     if (call->http->major == 1 && call->http->minor == 0) /* it knows no chunks: the end ends it */

@@ -7,7 +7,7 @@
 #include "serving-layer/loop.h"
 #include "serving-layer/routes.h"
 
-enum { PIECE_BYTES = 65536, FORMAT_CSV = 1 /* its place among the choices */ };
+enum { PIECE_BYTES = 65536, EXPORTS_MAX = 16, FORMAT_CSV = 1 /* its place among the choices */ };
 
 const struct parameter_row export_parameters[] = {
     {"format", PARAMETER_CHOICE, "ndjson", .choices = "ndjson|csv",
@@ -39,6 +39,10 @@ void handle_items_export(struct call *call)
 {
     if (items_are_away(call))
         return;
+    if (call->loop->exports >= EXPORTS_MAX) {
+        call_unavailable(call, "too many exports are under way");
+        return;
+    }
     call->more = xcalloc(1, sizeof(struct item_walk));
     call_reply_pieces(call,
                       request_int(&call->request, "format") == FORMAT_CSV

@@ -63,6 +63,7 @@ struct loop {
     int calls;     /* under way */
     int posts;     /* of them, those that wait for Kafka: bounded by their events (producer.h) */
     int streaming; /* of them, those of streams.h */
+    int exports;   /* of them, answers in pieces (call_reply_pieces): a slow client may take long */
     int drain_ticks;
     bool settling; /* loop_settle: a request that comes now finds nobody to answer it */
     pthread_t thread;

@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,128 +14,29 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/mem.h"
+#include "handover/database.h"
 #include "tests/integration/deployment.h"
+#include "tests/integration/items_client.h"
 #include "views/bytes.h"
 
-enum { SERVERS = 2, WRITES = 200, WRITERS = 8, ROUNDS = 10, PATIENCE_S = 20 };
-
-static char url[SERVERS][64];
+enum { WRITES = 200, WRITERS = 8, ROUNDS = 10 };
 
 static int up(void **state)
 {
     (void)state;
     deployment_up((struct deployment_settings){0});
-    curl_global_init(CURL_GLOBAL_ALL);
-    char *listen = output_of("printf %%s \"$TANDEM_LISTEN\"");
-    char *colon = strrchr(listen, ':');
-    assert_non_null(colon);
-    int port = atoi(colon + 1);
-    for (int i = 0; i < SERVERS; i++)
-        snprintf(url[i], sizeof url[i], "http://127.0.0.1:%d/v1/items", port + i);
-    free(listen);
+    items_client_open();
     char command[64];
-    snprintf(command, sizeof command, "tandem-serve --listen 127.0.0.1:%d", port + 1);
+    snprintf(command, sizeof command, "tandem-serve --listen %.*s",
+             (int)strcspn(url[1] + strlen("http://"), "/"), url[1] + strlen("http://"));
     start_program("serve-2", command);
-    wait_until(PATIENCE_S, "curl -fsS -o $TANDEM_LOCAL/r http://127.0.0.1:%d/readyz", port + 1);
+    wait_for(1, "/none", 404, "no such item");
     return 0;
 }
 
 static void sql(const char *statements)
 {
     must_exit(0, "psql -XAtq -v ON_ERROR_STOP=1 \"$TANDEM_POSTGRES\" -c \"%s\"", statements);
-}
-
-/* ---- HTTP ---- */
-
-struct answer {
-    long status;
-    char etag[64], retry_after[16];
-    struct bytes body; /* with a 0 behind it */
-};
-
-static size_t body_take(char *at, size_t size, size_t n, void *context)
-{
-    bytes_put(&((struct answer *)context)->body, at, size * n);
-    return size * n;
-}
-
-static size_t header_take(char *at, size_t size, size_t n, void *context)
-{
-    struct answer *answer = context;
-    char line[256];
-    snprintf(line, sizeof line, "%.*s", (int)(size * n), at);
-    sscanf(line, "ETag: %63s", answer->etag);
-    sscanf(line, "Retry-After: %15s", answer->retry_after);
-    return size * n;
-}
-
-/* `header` and `body` may be NULL. Each thread has a connection to each server. */
-static struct answer ask(int server, const char *method, const char *path, const char *header,
-                         const char *body)
-{
-    static _Thread_local CURL *client[SERVERS];
-    struct answer answer = {0};
-    struct curl_slist *headers = header ? curl_slist_append(NULL, header) : NULL;
-    char whole[512];
-    if (!client[server])
-        client[server] = curl_easy_init();
-    CURL *curl = client[server];
-    curl_easy_reset(curl);
-    snprintf(whole, sizeof whole, "%s%s", url[server], path);
-    curl_easy_setopt(curl, CURLOPT_URL, whole);
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, body_take);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, header_take);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, &answer);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 30L);
-    if (body)
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-    if (strcmp(method, "HEAD") == 0)
-        curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
-    CURLcode code = curl_easy_perform(curl);
-    if (code != CURLE_OK)
-        fprintf(stderr, "%s %s: %s\n", method, whole, curl_easy_strerror(code));
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
-    curl_slist_free_all(headers);
-    bytes_put(&answer.body, "", 1);
-    return answer;
-}
-
-/* Fails unless the answer has this status, and `text` in it. Returns its ETag until the next one. */
-static const char *answers(int server, long status, const char *text, const char *method,
-                           const char *path, const char *header, const char *body)
-{
-    static char etag[64];
-    struct answer answer = ask(server, method, path, header, body);
-    if (answer.status != status || !strstr(answer.body.at, text))
-        fail_msg("%s %s: instead of %ld with '%s': %ld %s", method, path, status, text,
-                 answer.status, answer.body.at);
-    snprintf(etag, sizeof etag, "%s", answer.etag);
-    bytes_free(&answer.body);
-    return etag;
-}
-
-static bool has(int server, const char *path, long status, const char *text)
-{
-    struct answer answer = ask(server, "GET", path, NULL, NULL);
-    bool good = answer.status == status && strstr(answer.body.at, text);
-    bytes_free(&answer.body);
-    return good;
-}
-
-/* Microseconds until the server answers so. */
-static int64_t wait_for(int server, const char *path, long status, const char *text)
-{
-    int64_t began_us = clock_monotonic_us();
-    while (!has(server, path, status, text)) {
-        if (clock_monotonic_us() - began_us > PATIENCE_S * INT64_C(1000000))
-            fail_msg("server %d: %s is not %ld with '%s'", server, path, status, text);
-        usleep(500);
-    }
-    return clock_monotonic_us() - began_us;
 }
 
 /* ---- an item ---- */
@@ -338,10 +238,10 @@ static void no_write_is_missed_when_transactions_overlap(void **state)
     (void)state;
     must_exit(
         0,
-        "for i in 1 2 3 4; do (for k in $(seq 30); do psql -XAtq -v ON_ERROR_STOP=1 \"$TANDEM_POSTGRES\" -c \""
-        "BEGIN; INSERT INTO item (item, title) VALUES ('overlap-$i-$k', 'x'); SELECT pg_sleep(random() * 0.05); "
-        "DELETE FROM item WHERE item = 'overlap-$i-$((k - 10))'; SELECT pg_sleep(random() * 0.02); COMMIT\" "
-        ">>$TANDEM_LOCAL/overlap.log || exit 1; done) & pids=\"$pids $!\"; done; "
+        "for i in 1 2 3 4; do for k in $(seq 30); do echo \"BEGIN; INSERT INTO item (item, title) VALUES ('overlap-$i-$k', 'x'); "
+        "SELECT pg_sleep(random() * 0.05); DELETE FROM item WHERE item = 'overlap-$i-$((k - 10))'; "
+        "SELECT pg_sleep(random() * 0.02); COMMIT;\"; done >$TANDEM_LOCAL/overlap-$i.sql; "
+        "psql -XAtq -v ON_ERROR_STOP=1 \"$TANDEM_POSTGRES\" -f $TANDEM_LOCAL/overlap-$i.sql >$TANDEM_LOCAL/overlap-$i.log & pids=\"$pids $!\"; done; "
         "for p in $pids; do wait $p || exit 1; done");
     answers(0, 201, "", "PUT", "/overlap-end", NULL, "{}");
     wait_for(1, "/overlap-end", 200, "");
@@ -497,7 +397,8 @@ static void set_up_brings_older_tables_up_to_date_and_keeps_what_they_hold(void 
         "{ TANDEM_CRASH_AT=setup:tables:before-upgrade $BIN/tandem-batch setup 2>$TANDEM_LOCAL/crash.log; [ $? -gt 3 ]; } && "
         "$BIN/tandem-batch setup && $BIN/tandem-batch setup && "
         "test \"$(psql -XAtq \"$TANDEM_POSTGRES\" -c \"SELECT (SELECT schema_version FROM deployment), count(*), "
-        "count(DISTINCT version), min(title), bool_and(available AND NOT hidden AND created_at > 0) FROM item\")\" = '4|2|2|Bowl|t'");
+        "count(DISTINCT version), min(title), bool_and(available AND NOT hidden AND created_at > 0) FROM item\")\" = '%d|2|2|Bowl|t'",
+        SCHEMA_VERSION);
 }
 
 int main(void)
