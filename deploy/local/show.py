@@ -49,7 +49,7 @@ def call_row(item, layer):
 
 
 def show_recommendations(user):
-    answer = call(f"/v1/users/{quoted(user)}/recommendations?n=5")
+    answer = call(f"/v1/users/{quoted(user)}/recommendations?n=5&fallback=0")
     print(f"\nrecommended to user {user}  ({cut_of(answer)})")
     for entry in answer["items"]:
         reasons = ", ".join(f"{b['item']} ({b['count']})" for b in entry["because"])

@@ -36,6 +36,15 @@ static int64_t merged(const struct parts *parts, enum layer layer, uint32_t memb
             value = count->value;
     }
     assert_int_equal(value, merge_count(parts, layer, member));
+    counts.n = 0;
+    int64_t pieces = 0; /* they add up to the same */
+    size_t n_pieces = merge_pieces(parts, layer, &counts);
+    for (size_t i = 0; i < n_pieces; i++) {
+        const struct member_count *count = (const struct member_count *)(const void *)counts.at + i;
+        pieces += count->member == member ? count->value : 0;
+    }
+    assert_int_equal(pieces, value);
+    assert_int_equal(counts.n, n_pieces * sizeof(struct member_count));
     bytes_free(&counts);
     sums_free(&scratch);
     return value;
