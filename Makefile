@@ -79,6 +79,22 @@ $(out)/%.inc: %
 $(out)/handover/speed_view.o: $(out)/handover/tandem.lua.inc
 $(out)/batch-layer/schema.o: $(patsubst %,$(out)/%.inc,$(wildcard batch-layer/schema/*.sql))
 
+# The pages, bundled by node into one table that every flavour shares. What npm brings is asked for only when the lock file changes.
+web := build/web/static_files.inc
+define npm_ci
+	@command -v node npm >/dev/null || { echo "node and npm are missing: make setup" >&2; exit 1; }
+	@mkdir -p $(@D)
+	$(if $(quiet),@echo "  NPM $(@D)")
+	$(quiet)cp $^ $(@D) && cd $(@D) && npm ci --ignore-scripts --loglevel=error >/dev/null
+	@touch $@
+endef
+build/web/npm.done: $(addprefix serving-layer/web/,package.json package-lock.json .npmrc)
+	$(npm_ci)
+$(web): build/web/npm.done $(shell find serving-layer/web)
+	$(if $(quiet),@echo "  WEB $@")
+	$(quiet)node serving-layer/web/build.mjs build/web
+$(out)/serving-layer/static_files.o: $(web)
+
 -include $(wildcard $(out)/*/*.d $(out)/*/*/*.d)
 
 # Tests: each tests/<kind>/test_<name>.c is a program of its own; other .c files beside it are linked into all of that kind.
@@ -130,6 +146,19 @@ test-unit test-laws: test-%: $$(call test_programs,$$*)
 	@tests/run-programs $^
 test-integration test-simulation: test-%: $$(call test_programs,$$*) $(addprefix $(bin)/,$(programs))
 	@TANDEM_BIN=$(bin) tests/run-programs $(filter $(out)/tests/%,$^)
+# tracker.js as it is in the repository, in pages that node plays.
+.PHONY: test-tracker
+test-tracker:
+	@tests/run-node $(wildcard tests/tracker/test_*.mjs)
+# The pages in a real Chromium, with a private deployment behind them; pictures of them for docs/.
+.PHONY: test-browser screenshots
+test-browser: build/browser/npm.done $(addprefix $(bin)/,$(programs))
+	@TANDEM_BIN=$(bin) tests/browser/run $(TEST)
+screenshots: build/browser/npm.done $(addprefix $(bin)/,$(programs))
+	@TANDEM_BIN=$(bin) EVENTS=60000 tests/browser/with-deployment node tests/browser/screenshots.mjs docs/screenshots
+	@TANDEM_BIN=$(bin) EVENTS=60000 tests/browser/with-deployment node tests/browser/screenshots_shop.mjs docs/screenshots
+build/browser/npm.done: $(addprefix tests/browser/,package.json package-lock.json .npmrc)
+	$(npm_ci)
 # Random schedules, many of them; does the simulation notice a broken hand-over?
 .PHONY: soak simulation-mutants
 SCHEDULES ?= 10000
@@ -178,7 +207,7 @@ lint: lint-format lint-tidy pure all
 	@echo "lint: clean"
 lint-format:
 	@clang-format --dry-run -Werror $(sources)
-lint-tidy: $(addprefix $(out)/,$(addsuffix .inc,handover/tandem.lua $(wildcard batch-layer/schema/*.sql)))
+lint-tidy: $(web) $(addprefix $(out)/,$(addsuffix .inc,handover/tandem.lua $(wildcard batch-layer/schema/*.sql)))
 	@tests/lint/tidy "$(CPPFLAGS) -std=c17 -I. -I$(out)" $(filter %.c,$(sources))
 pure: $(views)
 	@tests/lint/pure $<
@@ -194,13 +223,14 @@ $(out)/tests/bench/%: $(out)/tests/bench/%.o $(layer_libraries) $(shared)
 
 .PHONY: clean help
 clean:
-	rm -rf build/bin build/release-* build/sanitize-* build/fuzz-*
+	rm -rf build/bin build/web/static_files.inc build/release-* build/sanitize-* build/fuzz-*
 
 help:
 	@echo "make demo [DATA=file]   set-up, private servers, layers, events, answers, audit"
 	@echo "make up | down | status the private deployment (folder .local)"
 	@echo "make test               set-up, lint, all tests   [SANITIZE=1] [CC=clang]"
-	@echo "make test-unit | test-laws | test-integration | lint | pure"
+	@echo "make test-unit | test-laws | test-integration | test-browser | lint | pure"
+	@echo "make screenshots        pictures of the console's pages into docs/screenshots"
 	@echo "make chaos KILLS=n      kills at random under load, then a verdict: exact?   [SEED=n]"
 	@echo "make soak [SCHEDULES=10000]   random schedules of the real layers, step by step"
 	@echo "make simulation-mutants is a broken hand-over noticed by them? (half an hour)"

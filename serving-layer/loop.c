@@ -14,6 +14,7 @@
 #include "serving-layer/manners.h"
 #include "serving-layer/producer.h"
 #include "serving-layer/routes.h"
+#include "serving-layer/streams.h"
 
 enum { DRAIN_MS = 50, DRAIN_TICKS = 300, HEADERS_BYTES = 16384 };
 
@@ -37,6 +38,7 @@ static void on_stop(evutil_socket_t fd, short what, void *context)
         evhttp_del_accept_socket(
             loop->http, loop->bound); /* accepts no more; closes its copy of the listener */
     loop->bound = NULL;
+    streams_end(loop->streams);
     event_add(loop->drain, &(struct timeval){0, DRAIN_MS * 1000});
     on_drain(-1, 0, loop);
 }
@@ -90,11 +92,13 @@ struct loop *loop_new(struct server *server, const struct serve_settings *settin
     loop->drain = event_new(loop->base, -1, EV_PERSIST, on_drain, loop);
     event_add(loop->on_stop, NULL);
     loop->decoder = event_decoder_new();
+    loop->streams = streams_new(loop->base);
     loop->manners = manners_new(settings);
     struct reader_settings reads = {settings->deployment.redis,
                                     (int)settings->deployment.partitions, NULL,
                                     (int)settings->redis_timeout_ms};
     struct producer_settings writes = {settings->deployment.kafka, settings->deployment.topic,
+                                       (int)settings->deployment.partitions,
                                        (int)settings->acknowledge_ms, (int)settings->outstanding};
     loop->reader = reader_new(loop->base, store, &reads);
     loop->producer = producer_new(loop->base, &writes, err);
@@ -115,10 +119,17 @@ void loop_run(struct loop *loop)
         log_warn("serve", "stopped with requests under way: n=%d", loop->calls);
 }
 
+void loop_settle(struct loop *loop)
+{
+    loop->settling = true;
+    event_base_loop(loop->base, EVLOOP_NONBLOCK);
+}
+
 void loop_free(struct loop *loop)
 {
     if (!loop)
         return;
+    streams_free(loop->streams);
     producer_free(loop->producer);
     if (loop->reader)
         reader_free(loop->reader);

@@ -15,7 +15,9 @@ struct jobs;
 struct keys;
 struct manners;
 struct producer;
+struct pulse;
 struct server;
+struct streams;
 struct watcher;
 
 struct serve_settings {
@@ -46,18 +48,22 @@ struct loop {
     struct connections *connections;
     struct reader *reader;
     struct producer *producer;
+    struct streams *streams;
     struct event_decoder *decoder;
     struct ingest_body body;
     struct manners *manners;
     struct figures figures;
-    int calls; /* under way */
-    int posts; /* of them, those that wait for Kafka: bounded by their events (producer.h) */
+    int calls;     /* under way */
+    int posts;     /* of them, those that wait for Kafka: bounded by their events (producer.h) */
+    int streaming; /* of them, those of streams.h */
     int drain_ticks;
+    bool settling; /* loop_settle: a request that comes now finds nobody to answer it */
     pthread_t thread;
 };
 
 struct server { /* what the loops share */
     struct jobs *jobs;
+    struct pulse *pulse; /* NULL before the loops run */
     struct keys *keys;
     struct loop **loop;
     int n_loops;
@@ -69,6 +75,8 @@ struct loop *loop_new(struct server *server, const struct serve_settings *settin
                       struct batch_store *store, struct watcher *watcher, int listener,
                       struct err *err);
 void loop_run(struct loop *loop); /* until a stop is asked and all calls have ended */
+/* Takes what threads handed to it before they ended, after it has run; who asks now gets a 503. */
+void loop_settle(struct loop *loop);
 void loop_free(struct loop *loop);
 
 #endif

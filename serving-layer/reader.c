@@ -319,6 +319,13 @@ void reader_ask(struct reader *reader, const struct row_ref *rows, size_t n, str
         event_active(reader->begin, 0, 0);
 }
 
+void reader_server(const struct reader *reader, int server, struct reader_server *into)
+{
+    *into = (struct reader_server){reader->servers.server[server].host,
+                                   reader->servers.server[server].port,
+                                   speed_reader_up(reader->server[server])};
+}
+
 uint64_t reader_reads(const struct reader *reader)
 {
     return metrics_get(&reader->reads);

@@ -46,6 +46,10 @@ const struct route routes[] = {
      handle_popular, ROLE_READ, {ranked_parameters, popular_parameters}, .answer = "Ranked"},
     {"GET", "/v1/status", "batch, boundary, as_of, lag, last run",
      handle_status, ROLE_READ, .answer = "Status"},
+    {"GET", "/v1/runs", "batch runs with their steps, the newest first",
+     handle_runs, ROLE_READ, {runs_parameters}, .answer = "Runs"},
+    {"GET", "/v1/stream", "how all parts are, once a second, as server-sent events",
+     handle_stream, ROLE_READ, {stream_parameters}, .answer = NULL},
     {"GET", "/v1", "this list",
      handle_routes, ROLE_READ, .answer = "Routes", .etag = true},
     {"GET", "/healthz", "the process lives",
@@ -54,6 +58,14 @@ const struct route routes[] = {
      handle_readyz, .answer = "Ready", .always = true},
     {"GET", "/metrics", "figures for Prometheus",
      handle_metrics, ROLE_READ, .always = true},
+    {"GET", "/", "the console",
+     .handle = handle_static, .role = ROLE_ANYONE},
+    {"GET", "/shop", "the demo shop",
+     .handle = handle_static, .role = ROLE_ANYONE},
+    {"GET", "/tracker.js", "what a shop's pages load to send events",
+     .handle = handle_static, .role = ROLE_ANYONE},
+    {"GET", "/assets/{file*}", "scripts, styles and pictures of these pages",
+     .handle = handle_static, .role = ROLE_ANYONE},
 };
 /* clang-format on */
 
@@ -107,7 +119,7 @@ static bool is_refused(struct call *call)
     const char *why = connection_refusal(call->connection);
     if (why) {
         call_close(call);
-    } else if (loop->calls - loop->posts >
+    } else if (loop->calls - loop->posts - loop->streaming >
                (loop->settings->calls + loop->settings->threads - 1) / loop->settings->threads) {
         why = "too many requests are in hand";
         loop->figures.too_many_calls++;
@@ -177,6 +189,8 @@ void routes_handle(struct evhttp_request *http, void *context)
         call_problem(call, 413, "the body has more than 1 MiB", NULL, -1);
     else if (request_parse(&call->request, evhttp_request_get_uri(http), &error))
         call_wrong_request(call, &error);
+    else if (loop->settling)
+        call_unavailable(call, "the server stops");
     else
         call_dispatch(call);
 }

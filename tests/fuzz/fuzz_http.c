@@ -1,7 +1,8 @@
 /*
  * Bytes of a client to an event loop of tandem-serve, through libevent's own parser: every answer that a handler gives is
- * JSON (or the metrics' text, or nothing where HTTP wants nothing), with one of the documented statuses, and once everybody has gone no call is left. The first
- * byte: how the outside is (128: there are API keys), whether the client goes away early, and whether the loop is a fresh one; the second: where its bytes are cut in two.
+ * JSON (or the metrics' text, a file that is built in, or nothing where HTTP wants nothing), with one of the documented statuses,
+ * and once everybody has gone no call is left. The first byte: how the outside is (128: there are API keys), whether the client goes
+ * away early, and whether the loop is a fresh one; the second: where its bytes are cut in two.
  */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include <dlfcn.h>
@@ -17,6 +18,9 @@
 #include <zlib.h>
 
 #include "serving-layer/loop.h"
+#include "serving-layer/pulse.h"
+#include "serving-layer/static_files.h"
+#include "serving-layer/streams.h"
 #include "tests/fuzz/fake_outside.h"
 #include "tests/fuzz/harness.h"
 #include "tests/fuzz/slow_texts.h"
@@ -57,6 +61,25 @@ static struct text unpacked(struct evhttp_request *req, struct text body)
     return (struct text){plain, stream.total_out};
 }
 
+/* A file is one of those that are built in, whole. */
+static bool is_file(int status, const char *type, struct text body)
+{
+    static const char *const paths[] = {"/", "/shop", "/tracker.js", "/assets/console.js",
+                                        "/assets/console.css"};
+    bool is_page = strncmp(type, "text/", 5) == 0 && strncmp(type, "text/plain", 10) != 0;
+    if (status >= 400 || (!is_page && strncmp(type, "image/", 6) != 0))
+        return false;
+    bool is_whole = status == 304 ? body.n == 0 : strncmp(type, "image/", 6) == 0;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths && !is_whole; i++) {
+        const struct static_file *file = static_file_find(text_of(paths[i]));
+        is_whole = file &&
+                   (text_equal(body, (struct text){(const char *)file->plain, file->plain_bytes}) ||
+                    text_equal(body, (struct text){(const char *)file->gzip, file->gzip_bytes}));
+    }
+    fuzz_holds(is_whole || strcmp(type, "text/event-stream") == 0, "a file is there as a whole");
+    return true;
+}
+
 static void is_answer(int status, const char *type, struct text body)
 {
     static const int statuses[] = {200, 202, 204, 304, 400, 401, 403,
@@ -68,6 +91,8 @@ static void is_answer(int status, const char *type, struct text body)
     fuzz_holds(is_known, "the status is a documented one");
     if (body.n == 0)
         return; /* of a HEAD, a 204, a 304: has_right_body */
+    if (is_file(status, type, body))
+        return;
     fuzz_holds(slow_utf8(body), "answers are UTF-8");
     if (strncmp(type, "text/plain", 10) == 0)
         return;
@@ -82,6 +107,19 @@ static void is_answer(int status, const char *type, struct text body)
                        fake_outside.posted,
                    "what is accepted was sent");
     json_decref(answer);
+}
+
+/* In place of libevent's, which it then calls: what is sent in parts is events. */
+void evhttp_send_reply_chunk(struct evhttp_request *req, struct evbuffer *databuf)
+{
+    static void (*real)(struct evhttp_request *, struct evbuffer *);
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "evhttp_send_reply_chunk");
+    size_t n = evbuffer_get_length(databuf);
+    const char *at = (const char *)evbuffer_pullup(databuf, -1);
+    fuzz_holds(n > 8 && memcmp(at, "event: ", 7) == 0 && memcmp(at + n - 2, "\n\n", 2) == 0,
+               "a part of a stream is an event");
+    real(req, databuf);
 }
 
 /* In place of libevent's, which it then calls. */
@@ -172,9 +210,14 @@ static void loop_renew(void)
         fake_outside_open();
         listener = listener_open();
     }
+    pulse_stop(server.pulse);
+    if (loop)
+        loop_settle(loop);
     loop_free(loop);
+    pulse_free(server.pulse);
     loop = loop_new(&server, &settings, NULL, NULL, listener, &err);
     fuzz_holds(loop, "there is an event loop");
+    server.pulse = pulse_new(loop->base, loop->reader, NULL, NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -191,6 +234,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
                                          .no_postgres = how & 8,
                                          .keys = how & 128};
     client_run(rest, cut && cut < rest.n ? cut : rest.n, how & 16);
-    fuzz_holds(loop->calls == 0, "no call is left");
+    streams_look(loop->streams); /* it would see in a moment that its clients have gone */
+    fuzz_holds(loop->calls == 0 && loop->streaming == 0, "no call is left");
     return 0;
 }
