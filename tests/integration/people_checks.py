@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import urllib.request
 
 TYPES = [None, "view", "cart", "purchase", "refund", "impression", "click", "forget"]
@@ -61,11 +60,11 @@ def busiest(n):
     return out.split()
 
 
-def watch(server, into, seconds):
-    """Asks for some users all the time and keeps the answers."""
-    users, end, n = busiest(12), time.monotonic() + float(seconds), 0
+def watch(server, into, until):
+    """Asks for some users all the time and keeps the answers, until that file is there."""
+    users, n = busiest(12), 0
     with open(into, "w") as out:
-        while time.monotonic() < end:
+        while not os.path.exists(until):
             out.write(json.dumps(get(server, f"/v1/users/{users[n % len(users)]}")) + "\n")
             n += 1
 
