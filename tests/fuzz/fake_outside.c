@@ -6,6 +6,7 @@
 #include "common/mem.h"
 #include "serving-layer/batch_store.h"
 #include "serving-layer/jobs.h"
+#include "serving-layer/keys.h"
 #include "serving-layer/partition_of.h"
 #include "serving-layer/producer.h"
 #include "serving-layer/speed_reader.h"
@@ -150,15 +151,6 @@ int64_t speed_reader_top(const struct speed_reader *reader)
     return 1;
 }
 
-/* ---- jobs: Postgres is busy ---- */
-
-int jobs_ask(struct jobs *jobs, struct event_base *base, jobs_work work, jobs_done done,
-             void *context)
-{
-    (void)jobs, (void)base, (void)work, (void)done, (void)context;
-    return -1;
-}
-
 /* ---- producer ---- */
 
 struct producer {
@@ -187,9 +179,11 @@ bool producer_has_room(const struct producer *producer, size_t events)
     return !fake_outside.no_room;
 }
 
-void producer_post(struct producer *producer, const struct ingest_body *body, producer_done done,
-                   void *context)
+void producer_post_at(struct producer *producer, const struct ingest_body *body,
+                      struct producer_place *place, producer_done done, void *context)
 {
+    if (place)
+        *place = (struct producer_place){1, fake_outside.no_view ? -1 : 7};
     for (size_t i = 0; i < body->n; i++) {
         struct event event;
         struct event_error why;
@@ -200,6 +194,64 @@ void producer_post(struct producer *producer, const struct ingest_body *body, pr
     fake_outside.posted += body->n;
     later_do(producer->base,
              (struct later){done, NULL, context, fake_outside.acknowledges ? 0 : body->n});
+}
+
+void producer_post(struct producer *producer, const struct ingest_body *body, producer_done done,
+                   void *context)
+{
+    producer_post_at(producer, body, NULL, done, context);
+}
+
+/* ---- jobs: every one ends, as with an empty database or with none ---- */
+
+struct fake_job {
+    jobs_done done;
+    void *context;
+};
+
+static void on_job(evutil_socket_t fd, short what, void *context)
+{
+    static const struct err away = {ERR_RETRY, "postgres: away"};
+    struct fake_job *job = context;
+    (void)fd, (void)what;
+    job->done(fake_outside.no_postgres ? &away : NULL, job->context);
+    free(job);
+}
+
+int jobs_ask(struct jobs *jobs, struct event_base *base, jobs_work work, jobs_done done,
+             void *context)
+{
+    (void)jobs, (void)work;
+    if (fake_outside.no_room)
+        return -1;
+    struct fake_job *job = xmalloc(sizeof *job);
+    *job = (struct fake_job){done, context};
+    event_base_once(base, -1, EV_TIMEOUT, on_job, job, &(struct timeval){0, 0});
+    return 0;
+}
+
+/* ---- keys ---- */
+
+bool keys_are_read(struct keys *keys)
+{
+    (void)keys;
+    return !fake_outside.no_postgres;
+}
+
+enum keys_verdict keys_ask(struct keys *keys, struct text presented, int64_t now_us,
+                           struct keys_answer *answer)
+{
+    char id[KEY_ID_BYTES + 1];
+    (void)keys, (void)now_us;
+    key_parse(presented, id); /* for what it may read outside */
+    if (!fake_outside.keys)
+        return KEYS_OPEN;
+    for (int role = ROLE_WRITE; role <= ROLE_ADMIN; role++)
+        if (text_equal(presented, (struct text){role_name((enum role)role), 1})) {
+            *answer = (struct keys_answer){(enum role)role, "id", {5, 9}, {3, 2, 1}};
+            return fake_outside.no_view ? KEYS_TOO_FAST : KEYS_TAKEN;
+        }
+    return fake_outside.no_topic ? KEYS_UNREAD : KEYS_REFUSED;
 }
 
 /* ---- watcher ---- */
