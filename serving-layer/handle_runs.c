@@ -17,21 +17,17 @@ const struct parameter_row runs_parameters[] = {
 
 static const char head[] = "{\"runs\":";
 
+/* clang-format off */
 #define MS(time) "(extract(epoch FROM " time ") * 1000)::int8"
-
 static const char runs_sql[] =
-    "SELECT json_agg(json_build_object('n', r.n, 'kind', r.kind, 'state', r.state,"
-    " 'started_at', " MS("r.started_at") ", 'published_at', " MS(
-        "r.published_at") ","
-                          " 'finished_at', " MS(
-                              "r.finished_at") ", 'events', r.events, 'drift', r.drift,"
-                                               " 'boundary', r.boundary, 'steps',"
-                                               " (SELECT coalesce(json_agg(json_build_object('step', s.step, 'attempt', s.attempt,"
-                                               " 'started_at', " MS("s.started_at") ", 'finished_at', " MS(
-                                                   "s.finished_at") ","
-                                                                    " 'rows', s.rows, 'detail', s.detail) ORDER BY s.started_at, s.attempt), '[]')"
-                                                                    " FROM run_step s WHERE s.n = r.n)) ORDER BY r.n DESC)"
-                                                                    " FROM (SELECT * FROM run ORDER BY n DESC LIMIT $1::int8) r";
+    "SELECT json_agg(json_build_object('n', n, 'kind', kind, 'state', state,"
+    " 'started_at', " MS("started_at") ", 'published_at', " MS("published_at") ", 'finished_at', " MS("finished_at") ","
+    " 'events', events, 'drift', drift, 'boundary', boundary, 'steps', steps) ORDER BY n DESC)"
+    " FROM (SELECT r.*, (SELECT coalesce(json_agg(json_build_object('step', s.step, 'attempt', s.attempt,"
+    " 'started_at', " MS("s.started_at") ", 'finished_at', " MS("s.finished_at") ", 'rows', s.rows, 'detail', s.detail)"
+    " ORDER BY s.started_at, s.attempt), '[]') FROM run_step s WHERE s.n = r.n) AS steps"
+    " FROM run r ORDER BY n DESC LIMIT $1::int8) newest";
+/* clang-format on */
 
 /* On a thread of the jobs, to which the call belongs until it is done. */
 static int runs_read(PGconn *db, void *context, struct err *err)
