@@ -146,12 +146,17 @@ test-unit test-laws: test-%: $$(call test_programs,$$*)
 	@tests/run-programs $^
 test-integration test-simulation: test-%: $$(call test_programs,$$*) $(addprefix $(bin)/,$(programs))
 	@TANDEM_BIN=$(bin) tests/run-programs $(filter $(out)/tests/%,$^)
+# tracker.js as it is in the repository, in pages that node plays.
+.PHONY: test-tracker
+test-tracker:
+	@tests/run-node $(wildcard tests/tracker/test_*.mjs)
 # The pages in a real Chromium, with a private deployment behind them; pictures of them for docs/.
 .PHONY: test-browser screenshots
 test-browser: build/browser/npm.done $(addprefix $(bin)/,$(programs))
 	@TANDEM_BIN=$(bin) tests/browser/run $(TEST)
 screenshots: build/browser/npm.done $(addprefix $(bin)/,$(programs))
 	@TANDEM_BIN=$(bin) EVENTS=3000 HOURS=40 tests/browser/with-deployment node tests/browser/screenshots.mjs docs/screenshots
+	@TANDEM_BIN=$(bin) EVENTS=3000 HOURS=40 tests/browser/with-deployment node tests/browser/screenshots_shop.mjs docs/screenshots
 build/browser/npm.done: $(addprefix tests/browser/,package.json package-lock.json .npmrc)
 	$(npm_ci)
 # Random schedules, many of them; does the simulation notice a broken hand-over?

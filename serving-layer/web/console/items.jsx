@@ -143,7 +143,9 @@ async function view(item, user) {
     await pause(waits < 100 ? 2 : 100);
   }
   const took = performance.now() - began;
-  const pairs = answer.counters.map(({ member, value }) => ({ other: member, from: before.together.get(member) ?? 0, to: value }))
+  const now = new Map(answer.counters.map(({ member, value }) => [member, value]));
+  const pairs = [...new Set([...before.together.keys(), ...now.keys()])]
+    .map((other) => ({ other, from: before.together.get(other) ?? 0, to: now.get(other) ?? 0 }))
     .filter(({ from, to }) => from !== to);
   return { acknowledged, took, users: [before.users, (await rowsOf(item)).users], pairs };
 }
