@@ -155,8 +155,8 @@ test-tracker:
 test-browser: build/browser/npm.done $(addprefix $(bin)/,$(programs))
 	@TANDEM_BIN=$(bin) tests/browser/run $(TEST)
 screenshots: build/browser/npm.done $(addprefix $(bin)/,$(programs))
-	@TANDEM_BIN=$(bin) EVENTS=60000 tests/browser/with-deployment node tests/browser/screenshots.mjs docs/screenshots
-	@TANDEM_BIN=$(bin) EVENTS=60000 tests/browser/with-deployment node tests/browser/screenshots_shop.mjs docs/screenshots
+	@TANDEM_BIN=$(bin) EVENTS=3000 HOURS=40 tests/browser/with-deployment node tests/browser/screenshots.mjs docs/screenshots
+	@TANDEM_BIN=$(bin) EVENTS=3000 HOURS=40 tests/browser/with-deployment node tests/browser/screenshots_shop.mjs docs/screenshots
 build/browser/npm.done: $(addprefix tests/browser/,package.json package-lock.json .npmrc)
 	$(npm_ci)
 # Random schedules, many of them; does the simulation notice a broken hand-over?

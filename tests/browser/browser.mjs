@@ -10,7 +10,7 @@ const axe = require.resolve('axe-core/axe.min.js');
 
 const flags = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage', '--font-render-hinting=none',
+  '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage', '--lang=en-GB', '--font-render-hinting=none',
 ];
 
 /** A browser with a profile of its own, which `close` removes. */

@@ -44,6 +44,8 @@ for (const [name, route, colorScheme, width, shows, act] of shots) {
   await until(name, async () => shows.test(await page.locator('main').innerText()));
   await act?.(page);
   await page.evaluate(() => document.fonts.ready);
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+  const high = await page.evaluate(() => document.documentElement.scrollHeight);
+  const clip = { x: 0, y: 0, width, height: Math.min(high, width < 500 ? 2100 : 1280) };
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true, clip });
 }
 await close();

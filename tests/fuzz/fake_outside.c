@@ -162,15 +162,6 @@ int64_t speed_reader_top(const struct speed_reader *reader)
     return 1;
 }
 
-/* ---- jobs: Postgres is busy ---- */
-
-int jobs_ask(struct jobs *jobs, struct event_base *base, jobs_work work, jobs_done done,
-             void *context)
-{
-    (void)jobs, (void)base, (void)work, (void)done, (void)context;
-    return -1;
-}
-
 /* ---- producer ---- */
 
 struct producer {

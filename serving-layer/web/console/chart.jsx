@@ -92,6 +92,7 @@ export function Chart({ label, at, series, format = count, height = 180, bars = 
     };
     const make = () => {
       plot.current?.destroy();
+      const beside = bars ? (at[1] - at[0]) / 2 : 0; // half a bar
       const drawn = stack ? [...series].reverse() : series;
       plot.current = new uPlot(
         {
@@ -100,7 +101,10 @@ export function Chart({ label, at, series, format = count, height = 180, bars = 
           padding: [10, 20, 0, 0],
           legend: { show: false },
           cursor: { y: false, points: { show: !stack && !bars, size: 6 }, drag: { x: false, y: false } },
-          scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.08 : 1] } },
+          scales: {
+            x: { range: (_, from, to) => [from - beside, to + beside] },
+            y: { range: (_, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.08 : 1] },
+          },
           axes: axes(tickOf, timeOf(at[1] - at[0], utc)),
           series: [{}, ...drawn.map((s) => seriesOf(s, bars, stack))],
           hooks: { setCursor: [tell] },

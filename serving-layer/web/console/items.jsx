@@ -127,7 +127,7 @@ async function rowsOf(item) {
 
 /**
  * Sends the event and asks until an answer counts it: until its as_of has reached what the end of the log was once the event was
- * acknowledged. Says how long that took, an upper bound, and what has changed in the item's row.
+ * acknowledged. Says how long that took, an upper bound, and what has changed in the item's row meanwhile, by others, too.
  */
 async function view(item, user) {
   const before = await rowsOf(item);
@@ -135,17 +135,19 @@ async function view(item, user) {
   await send('POST', '/v1/events', { type: 'view', user, item });
   const acknowledged = performance.now() - began;
   const { log_end: end } = await ask('/v1/status');
+  let answer;
   for (let waits = 0; ; waits++) {
-    const answer = await ask(`/v1/views/together/${part(item)}?n=1`);
+    answer = await ask(`/v1/views/together/${part(item)}?n=100000`);
     if (answer.as_of.every((offset, p) => offset >= end[p])) break;
     if (performance.now() - began > 30000) throw new Error('after 30 s the event was not counted yet: look at the speed layer');
     await pause(waits < 100 ? 2 : 100);
   }
   const took = performance.now() - began;
-  const after = await rowsOf(item);
-  const pairs = [...after.together].filter(([other, n]) => n !== (before.together.get(other) ?? 0))
-    .map(([other, n]) => ({ other, from: before.together.get(other) ?? 0, to: n }));
-  return { acknowledged, took, users: [before.users, after.users], pairs };
+  const now = new Map(answer.counters.map(({ member, value }) => [member, value]));
+  const pairs = [...new Set([...before.together.keys(), ...now.keys()])]
+    .map((other) => ({ other, from: before.together.get(other) ?? 0, to: now.get(other) ?? 0 }))
+    .filter(({ from, to }) => from !== to);
+  return { acknowledged, took, users: [before.users, (await rowsOf(item)).users], pairs };
 }
 
 function Change({ result }) {
@@ -156,10 +158,10 @@ function Change({ result }) {
         Counted in answers after <strong>{span(Math.ceil(result.took))}</strong>
         <span class="note">of which {span(Math.ceil(result.acknowledged))} until Kafka had acknowledged it</span>
       </p>
-      <p>Users who have seen it: {count(from)} → <strong>{count(to)}</strong>{from === to && ' (this visitor was among them already)'}</p>
+      <p>Users who have seen it: {count(from)} → <strong>{count(to)}</strong>{from === to && ' (who is among them already adds nothing)'}</p>
       {result.pairs.length > 0 && (
         <>
-          <p>{plural(result.pairs.length, 'pair')} in its row changed:</p>
+          <p>{plural(result.pairs.length, 'pair')} of its row changed, by whoever else was here, too:</p>
           <ul class="pairs">
             {result.pairs.slice(0, 8).map((p) => (
               <li key={p.other}><ItemLink item={p.other} /> {count(p.from)} → <strong>{count(p.to)}</strong></li>

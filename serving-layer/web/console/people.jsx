@@ -30,14 +30,13 @@ export function People() {
 
 const kinds = { view: 'viewed', cart: 'put into the cart', purchase: 'bought' };
 
-/** The newest first, with titles. */
-function newest(list, titles) {
-  return [...(list ?? [])].reverse().map((entry) => ({ ...entry, title: titles.get(entry.item) }));
+function titled(list, titles) {
+  return (list ?? []).map((entry) => ({ ...entry, title: titles.get(entry.item) }));
 }
 
 function Known({ known, titles }) {
-  const seen = newest(known.seen, titles);
-  const bought = newest(known.bought, titles);
+  const seen = titled(known.seen, titles);
+  const bought = titled(known.bought, titles);
   const columns = (how) => [
     { name: 'Item', of: (s) => <ItemLink item={s.item} title={s.title} /> },
     ...(how ? [{ name: 'How', of: (s) => kinds[s.type] ?? s.type }] : []),
