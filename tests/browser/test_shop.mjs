@@ -141,7 +141,7 @@ test('look, and the list follows: what was looked at leaves it, and is the reaso
   const before = await recommended(page);
   const user = await page.evaluate(() => tandem.user());
   const answer = await json(`/v1/users/${user}/recommendations?n=10`);
-  assert.ok(answer.items.some((item) => item.because.some((reason) => reason.item === first)));
+  assert.ok(answer.items.some((item) => item.because?.some((reason) => reason.item === first)));
   const second = await look(page, 4);
   await changed(page);
   console.log(`   ${await status(page)}`);
