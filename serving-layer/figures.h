@@ -15,6 +15,7 @@ struct figures {
     struct histogram duration_us[FIGURES_ROUTES];
     _Atomic uint64_t answers, degraded;                   /* made from views; of them, batch only */
     _Atomic uint64_t accepted, refused, not_acknowledged; /* events */
+    _Atomic uint64_t impressions, impressions_lost;       /* of record=; events */
     _Atomic uint64_t too_many_calls, badly_framed;        /* requests refused for it */
 };
 

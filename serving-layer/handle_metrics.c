@@ -82,6 +82,12 @@ static void http_put(struct metrics *out, const struct server *server)
         out, "tandem_view_answers_degraded_total",
         "Of them, those without a Redis server: what it has is counted as of the batch view.",
         SUM(server, degraded));
+    metrics_counter(out, "tandem_impressions_recorded_total",
+                    "Impression events of record= that Kafka has acknowledged.",
+                    SUM(server, impressions));
+    metrics_counter(out, "tandem_impressions_lost_total",
+                    "Impression events of record= that were given up: Kafka was away or too slow.",
+                    SUM(server, impressions_lost));
 }
 
 static void connections_put(struct metrics *out, const struct server *server)

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "handover/database.h"
+#include "serving-layer/event_id.h"
 #include "serving-layer/ingest.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
@@ -79,7 +80,7 @@ static int forget_parse(struct call *call, struct ingest_refusal *refusal)
     json_put_text(&json, call->arg[0]);
     json_put(&json, "}");
     int refused = ingest_body_parse(&loop->body, loop->decoder, bytes_text(&json), false,
-                                    clock_unix_ms(), ingest_new_id, refusal);
+                                    clock_unix_ms(), event_id_make, refusal);
     bytes_free(&json);
     return refused;
 }
@@ -119,6 +120,7 @@ struct forgotten {
     bool published; /* the run that counts the forget: its transaction has replaced the user's id */
 };
 
+/* "batch" is here whether the batch view has done it, so its number is not told. */
 static void forgotten_answer(struct forgotten *forgotten)
 {
     struct call *call = forgotten->call;
@@ -133,7 +135,12 @@ static void forgotten_answer(struct forgotten *forgotten)
         json_put(&call->out, part[i].name);
         json_put(&call->out, part[i].done ? "true" : "false");
     }
-    call_reply_kept(call, as_of);
+    json_put(&call->out, ",\"boundary\":");
+    json_put_ints(&call->out, as_of->boundary, as_of->partitions);
+    json_put(&call->out, ",\"as_of\":");
+    json_put_ints(&call->out, as_of->as_of, as_of->partitions);
+    json_put(&call->out, "}\n");
+    call_reply(call, 200, "application/json");
     free(forgotten);
 }
 

@@ -13,7 +13,9 @@
 #include "serving-layer/connections.h"
 #include "serving-layer/manners.h"
 #include "serving-layer/producer.h"
+#include "serving-layer/ranking.h"
 #include "serving-layer/routes.h"
+#include "serving-layer/slices.h"
 #include "serving-layer/streams.h"
 
 enum { DRAIN_MS = 50, DRAIN_TICKS = 300, HEADERS_BYTES = 16384 };
@@ -91,13 +93,16 @@ struct loop *loop_new(struct server *server, const struct serve_settings *settin
     loop->on_stop = event_new(loop->base, stop_fd(), EV_READ, on_stop, loop);
     loop->drain = event_new(loop->base, -1, EV_PERSIST, on_drain, loop);
     event_add(loop->on_stop, NULL);
+    loop->slices = slices_new(loop->base);
     loop->decoder = event_decoder_new();
     loop->streams = streams_new(loop->base);
     loop->manners = manners_new(settings);
+    loop->ranker = ranker_new();
     struct reader_settings reads = {settings->deployment.redis,
                                     (int)settings->deployment.partitions, NULL,
                                     (int)settings->redis_timeout_ms};
     struct producer_settings writes = {settings->deployment.kafka, settings->deployment.topic,
+                                       (int)settings->deployment.partitions,
                                        (int)settings->acknowledge_ms, (int)settings->outstanding};
     loop->reader = reader_new(loop->base, store, &reads);
     loop->producer = producer_new(loop->base, &writes, err);
@@ -130,6 +135,7 @@ void loop_free(struct loop *loop)
         return;
     streams_free(loop->streams);
     producer_free(loop->producer);
+    slices_free(loop->slices);
     if (loop->reader)
         reader_free(loop->reader);
     connections_free(loop->connections);
@@ -142,6 +148,7 @@ void loop_free(struct loop *loop)
     if (loop->base)
         event_base_free(loop->base);
     event_decoder_free(loop->decoder);
+    ranker_free(loop->ranker);
     ingest_body_free(&loop->body);
     manners_free(loop->manners);
     free(loop);

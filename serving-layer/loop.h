@@ -10,12 +10,16 @@
 #include "serving-layer/ingest_body.h"
 #include "serving-layer/reader.h"
 
+struct boards;
 struct connections;
+struct item_store;
 struct jobs;
 struct keys;
 struct manners;
 struct producer;
 struct pulse;
+struct ranker;
+struct slices;
 struct server;
 struct streams;
 struct watcher;
@@ -34,6 +38,7 @@ struct serve_settings {
     int64_t buffer_bytes;
     const char *cors_origins; /* origins.h */
     bool metrics_open;        /* GET /metrics needs no key */
+    const char *boards;       /* path; "": none */
 };
 
 struct loop {
@@ -47,8 +52,10 @@ struct loop {
     struct event *on_stop, *drain;
     struct connections *connections;
     struct reader *reader;
+    struct ranker *ranker;
     struct producer *producer;
     struct streams *streams;
+    struct slices *slices;
     struct event_decoder *decoder;
     struct ingest_body body;
     struct manners *manners;
@@ -62,6 +69,8 @@ struct loop {
 };
 
 struct server { /* what the loops share */
+    struct item_store *items;
+    const struct boards *boards; /* NULL: none */
     struct jobs *jobs;
     struct pulse *pulse; /* NULL before the loops run */
     struct keys *keys;

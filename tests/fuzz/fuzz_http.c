@@ -1,8 +1,8 @@
 /*
  * Bytes of a client to an event loop of tandem-serve, through libevent's own parser: every answer that a handler gives is
- * JSON (or the metrics' text, or a file that is built in), with one of the documented statuses, and once everybody has gone no
- * call is left. The first
- * byte: how the outside is, whether the client goes away early, and whether the loop is a fresh one; the second: where its bytes are cut in two.
+ * JSON (or the metrics' text, a file that is built in, or nothing where HTTP wants nothing), with one of the documented statuses,
+ * and once everybody has gone no call is left. The first byte: how the outside is (128: there are API keys), whether the client goes
+ * away early, and whether the loop is a fresh one; the second: where its bytes are cut in two.
  */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include <dlfcn.h>
@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "serving-layer/loop.h"
 #include "serving-layer/pulse.h"
@@ -40,7 +41,27 @@ static void is_problem(const json_t *answer, int status)
                "a problem says its status, its title and a detail");
 }
 
-/* A file is one of those that are built in, whole, as it is or gzipped. */
+/* What was sent of it, unpacked: "" of a HEAD, a 204 and a 304. */
+static struct text unpacked(struct evhttp_request *req, struct text body)
+{
+    static char plain[1 << 20];
+    const char *coding =
+        evhttp_find_header(evhttp_request_get_output_headers(req), "Content-Encoding");
+    z_stream stream = {0};
+    if (!coding || body.n == 0)
+        return body;
+    fuzz_holds(inflateInit2(&stream, 16 + MAX_WBITS) == Z_OK, "zlib begins");
+    stream.next_in = (unsigned char *)body.at;
+    stream.avail_in = (unsigned)body.n;
+    stream.next_out = (unsigned char *)plain;
+    stream.avail_out = sizeof plain;
+    fuzz_holds(inflate(&stream, Z_FINISH) == Z_STREAM_END && stream.avail_in == 0,
+               "what is packed can be unpacked");
+    inflateEnd(&stream);
+    return (struct text){plain, stream.total_out};
+}
+
+/* A file is one of those that are built in, whole. */
 static bool is_file(int status, const char *type, struct text body)
 {
     static const char *const paths[] = {"/", "/shop", "/tracker.js", "/assets/console.js",
@@ -61,12 +82,15 @@ static bool is_file(int status, const char *type, struct text body)
 
 static void is_answer(int status, const char *type, struct text body)
 {
-    static const int statuses[] = {200, 202, 304, 400, 404, 405, 411, 413, 422, 503};
+    static const int statuses[] = {200, 201, 202, 204, 304, 400, 401, 403,
+                                   404, 405, 411, 412, 413, 422, 429, 503};
     bool is_known = false;
     json_error_t why;
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
         is_known |= status == statuses[i];
     fuzz_holds(is_known, "the status is a documented one");
+    if (body.n == 0)
+        return; /* of a HEAD, a 204, a 304: has_right_body */
     if (is_file(status, type, body))
         return;
     fuzz_holds(slow_utf8(body), "answers are UTF-8");
@@ -78,7 +102,7 @@ static void is_answer(int status, const char *type, struct text body)
                "what is wrong is a problem");
     if (status >= 400)
         is_problem(answer, status);
-    if (status == 202)
+    if (status == 202 && json_object_get(answer, "accepted"))
         fuzz_holds((size_t)json_integer_value(json_object_get(answer, "accepted")) <=
                        fake_outside.posted,
                    "what is accepted was sent");
@@ -105,10 +129,15 @@ void evhttp_send_reply(struct evhttp_request *req, int code, const char *reason,
     static void (*real)(struct evhttp_request *, int, const char *, struct evbuffer *);
     if (!real)
         *(void **)&real = dlsym(RTLD_NEXT, "evhttp_send_reply");
-    size_t n = evbuffer_get_length(databuf);
+    size_t n = databuf ? evbuffer_get_length(databuf) : 0;
     const char *at = n ? (const char *)evbuffer_pullup(databuf, -1) : "";
+    bool is_empty =
+        evhttp_request_get_command(req) == EVHTTP_REQ_HEAD || code == 204 || code == 304;
+    fuzz_holds(is_empty == (n == 0), "HEAD, 204 and 304 have no body, all others one");
+    fuzz_holds(evhttp_find_header(evhttp_request_get_output_headers(req), "X-Request-ID"),
+               "every answer has its request's id");
     is_answer(code, evhttp_find_header(evhttp_request_get_output_headers(req), "Content-Type"),
-              (struct text){at, n});
+              unpacked(req, (struct text){at, n}));
     real(req, code, reason, databuf);
 }
 
@@ -171,6 +200,7 @@ static void loop_renew(void)
         .request_s = 10,
         .answer_s = 10,
         .buffer_bytes = 1 << 24,
+        .cors_origins = "https://shop.example,http://a",
     };
     static struct server server = {.loop = &loop, .n_loops = 1};
     static int listener = -1;
@@ -183,6 +213,7 @@ static void loop_renew(void)
     pulse_stop(server.pulse);
     if (loop)
         loop_settle(loop);
+    server.items = fake_items();
     loop_free(loop);
     pulse_free(server.pulse);
     loop = loop_new(&server, &settings, NULL, NULL, listener, &err);
@@ -197,8 +228,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (!loop || (how & 96) == 96)
         loop_renew();
     size_t cut = fuzz_byte(&rest);
-    fake_outside = (struct fake_outside){
-        .no_view = how & 1, .no_topic = how & 2, .no_room = how & 4, .acknowledges = !(how & 8)};
+    fake_outside = (struct fake_outside){.no_view = how & 1,
+                                         .no_topic = how & 2,
+                                         .no_room = how & 4,
+                                         .no_items = how & 1,
+                                         .acknowledges = !(how & 8),
+                                         .no_postgres = how & 8,
+                                         .keys = how & 128};
     client_run(rest, cut && cut < rest.n ? cut : rest.n, how & 16);
     streams_look(loop->streams); /* it would see in a moment that its clients have gone */
     fuzz_holds(loop->calls == 0 && loop->streaming == 0, "no call is left");

@@ -70,12 +70,18 @@ static void a_wrong_body_is_refused_with_field_and_index(void **state)
     must_exit(
         0,
         "head -c 1100000 /dev/zero | tr '\\0' ' ' >$TANDEM_LOCAL/big; head -c 9000000 /dev/zero >$TANDEM_LOCAL/bigger; "
+        "{ printf '{\"type\":\"view\",\"user\":\"u\",\"item\":\"i\",\"x\":\"'; head -c 900000 /dev/zero | tr '\\0' x; printf '\"}'; } "
+        ">$TANDEM_LOCAL/large; "
         "for i in $(seq 1001); do echo '{\"type\":\"view\",\"user\":\"u\",\"item\":\"i\"}'; done >$TANDEM_LOCAL/many");
     answers(413, "1 MiB", "--data-binary @big http://$TANDEM_LISTEN/v1/events");
     answers(413, "413", "--data-binary @bigger http://$TANDEM_LISTEN/v1/events");
+    answers(413, "900000 bytes", "--data-binary @large http://$TANDEM_LISTEN/v1/events");
     answers(413, "1000 events", "--data-binary @many http://$TANDEM_LISTEN/v1/events");
     answers(422, "groups",
             "-d '{\"groups\":[[\"nosuch\",\"a\"]]}' http://$TANDEM_LISTEN/v1/views/read");
+    answers(
+        422, "\"index\":1",
+        "-d '{\"groups\":[[\"users\",\"all\"],[\"users\",\"all\"]]}' http://$TANDEM_LISTEN/v1/views/read");
     answers(400, "not JSON", "-d '{' http://$TANDEM_LISTEN/v1/views/read");
 }
 
@@ -121,7 +127,7 @@ static void recommendations_leave_out_what_was_seen_and_say_why(void **state)
         202,
         "[{\"type\":\"view\",\"user\":\"guest\",\"item\":\"item-00000\"},{\"type\":\"view\",\"user\":\"guest\",\"item\":\"item-00001\"}]");
     wait_caught_up();
-    json_t *answer = answer_of("/v1/users/guest/recommendations?n=20", NULL), *item;
+    json_t *answer = answer_of("/v1/users/guest/recommendations?n=20&fallback=0", NULL), *item;
     size_t i;
     assert_true(json_array_size(json_object_get(answer, "items")) > 0);
     json_array_foreach(json_object_get(answer, "items"), i, item)
@@ -135,7 +141,7 @@ static void recommendations_leave_out_what_was_seen_and_say_why(void **state)
             counter("together", json_string_value(json_object_get(because, "item")), name));
     }
     json_decref(answer);
-    json_t *nobody = answer_of("/v1/users/nobody/recommendations", NULL);
+    json_t *nobody = answer_of("/v1/users/nobody/recommendations?fallback=0", NULL);
     assert_int_equal(json_array_size(json_object_get(nobody, "items")), 0);
     json_decref(nobody);
 }
