@@ -229,7 +229,7 @@ help:
 	@echo "make demo [DATA=file]   set-up, private servers, layers, events, answers, audit"
 	@echo "make up | down | status the private deployment (folder .local)"
 	@echo "make test               set-up, lint, all tests   [SANITIZE=1] [CC=clang]"
-	@echo "make test-unit | test-laws | test-integration | test-browser | lint | pure"
+	@echo "make test-unit | test-laws | test-integration | test-tracker | test-browser | lint | pure"
 	@echo "make screenshots        pictures of the console's pages into docs/screenshots"
 	@echo "make chaos KILLS=n      kills at random under load, then a verdict: exact?   [SEED=n]"
 	@echo "make soak [SCHEDULES=10000]   random schedules of the real layers, step by step"
