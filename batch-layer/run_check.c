@@ -211,6 +211,20 @@ static void compare_group(struct comparison *c, struct text view, struct text gr
                       row_value(bytes_text(&c->speed), differing.member));
 }
 
+/* What a damaged row of the old view would have had in it nobody knows: its group is one difference. */
+static void compare_change(struct comparison *c, const struct view_change *change,
+                           struct text speed_log)
+{
+    if (!change->damaged) {
+        compare_group(c, change->view, change->group, change->change, speed_log);
+        return;
+    }
+    c->groups++;
+    if (c->drift++ < REPORTED)
+        log_error(RUN_LOG, "drift view=%.*s group=%.*s: the old batch view's bytes are no row",
+                  (int)change->view.n, change->view.at, (int)change->group.n, change->group.at);
+}
+
 static int compare_all(struct run *run, struct segment_rows *rows, struct comparison *c,
                        struct err *err)
 {
@@ -221,8 +235,7 @@ static int compare_all(struct run *run, struct segment_rows *rows, struct compar
                    ? -1
                    : 1;
     while (more > 0 && (more = view_changes_next(&changes, &change, err)) > 0)
-        compare_group(c, change.view, change.group, change.change,
-                      segment_rows_take(rows, change.view, change.group));
+        compare_change(c, &change, segment_rows_take(rows, change.view, change.group));
     view_changes_end(&changes);
     struct text view, group, log;
     size_t cursor = 0;

@@ -40,9 +40,13 @@ static int write_changed(struct run *run, struct view_changes *changes, struct c
 {
     struct view_change change;
     int more;
-    while ((more = view_changes_next(changes, &change, err)) > 0)
+    while ((more = view_changes_next(changes, &change, err)) > 0) {
+        if (change.damaged)
+            log_warn(RUN_LOG, "a damaged row is written anew: view=%.*s group=%.*s",
+                     (int)change.view.n, change.view.at, (int)change.group.n, change.group.at);
         if (is_written(&change) && write_piece(run, in, &change, err))
             return -1;
+    }
     return more;
 }
 

@@ -67,19 +67,28 @@ static int no_row(const struct view_change *change, struct err *err)
                    (int)change->view.n, change->view.at, (int)change->group.n, change->group.at);
 }
 
+/* A rebuild replaces the row, so what stands there must not keep it from that. -1: these bytes are no row. */
+static long change_sum_rebuild(struct view_changes *changes, struct text staged, struct text row,
+                               bool *damaged)
+{
+    if (row_canonical(staged, &changes->whole) < 0)
+        return -1;
+    *damaged = row_canonical(row, &changes->row) < 0;
+    if (*damaged)
+        bytes_clear(&changes->row);
+    return row_merge(bytes_text(&changes->whole), bytes_text(&changes->row), -1, &changes->change);
+}
+
 /* -1: these bytes are no row. */
 static long change_sum(struct view_changes *changes, struct text staged, struct text row)
 {
-    struct bytes *first = changes->of == CHANGES_OF_REBUILD ? &changes->whole : &changes->change;
-    long n = row_canonical(staged, first);
+    long n = row_canonical(staged, &changes->change);
     if (n < 0 || !row.at)
         return n;
     n = row_canonical(row, &changes->row);
-    if (n < 0)
-        return n;
-    if (changes->of == CHANGES_OF_REBUILD)
-        return row_merge(bytes_text(first), bytes_text(&changes->row), -1, &changes->change);
-    return row_merge(bytes_text(&changes->row), bytes_text(first), 1, &changes->whole);
+    return n < 0 ? n
+                 : row_merge(bytes_text(&changes->row), bytes_text(&changes->change), 1,
+                             &changes->whole);
 }
 
 int view_changes_next(struct view_changes *changes, struct view_change *change, struct err *err)
@@ -96,7 +105,9 @@ int view_changes_next(struct view_changes *changes, struct view_change *change, 
                                    .group = field[GROUP],
                                    .there = copy_number(field[PIECES]) > 0,
                                    .rewrite = field[ROW].at};
-    long n = change_sum(changes, field[STAGED_LOG], field[ROW]);
+    long n = changes->of == CHANGES_OF_REBUILD
+                 ? change_sum_rebuild(changes, field[STAGED_LOG], field[ROW], &change->damaged)
+                 : change_sum(changes, field[STAGED_LOG], field[ROW]);
     change->change = bytes_text(&changes->change);
     change->whole = bytes_text(&changes->whole);
     change->pieces = change->rewrite ? 1 : copy_number(field[PIECES]) + 1;

@@ -26,6 +26,7 @@ struct view_change {
     struct text view, group;
     struct text change;
     bool there;        /* the group has a row, which may be empty */
+    bool damaged;      /* of a rebuild: the row's bytes are no row, so it counts as empty */
     bool rewrite;      /* the row is to be written as `whole`; false: `change` is its next piece */
     struct text whole; /* the row with the change */
     int64_t pieces, whole_bytes, increment_bytes; /* of the row with its next piece */
