@@ -62,7 +62,8 @@ int statement_plan_by_keys(PGconn *db, struct err *err)
     return statement_run(db, err,
                          "SELECT set_config('enable_seqscan', 'off', true),"
                          " set_config('enable_hashjoin', 'off', true),"
-                         " set_config('enable_mergejoin', 'off', true)") < 0
+                         " set_config('enable_mergejoin', 'off', true),"
+                         " set_config('jit', 'off', true)") < 0
                ? -1
                : 0;
 }

@@ -25,7 +25,8 @@ int statement_number(PGconn *db, struct err *err, int64_t *number, const char *f
 /*
  * For the rest of the transaction, joins look the rows of large tables up by their keys. The planner knows nothing of rows
  * that were staged a moment ago and might else read a whole table, whose size is that of the history, or even scan a
- * table again for each row.
+ * table again for each row. Where a table must be read all the same (a temporary one without an index), its price is then so high
+ * that the planner would have the statement compiled each time: that is off, too.
  */
 int statement_plan_by_keys(PGconn *db, struct err *err);
 
