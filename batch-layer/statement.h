@@ -30,6 +30,12 @@ int statement_number(PGconn *db, struct err *err, int64_t *number, const char *f
  */
 int statement_plan_by_keys(PGconn *db, struct err *err);
 
+/*
+ * Counts a table anew (ANALYZE) where the planner takes it to have fewer than `rows`, which are there for certain: after a
+ * transaction that was rolled back it may believe in none, and joins turn round: each row would cost a pass over the table.
+ */
+int statement_count_anew(PGconn *db, const char *table, int64_t rows, struct err *err);
+
 /* A field of a text result. */
 int64_t result_number(const PGresult *result, int row, int column);
 
