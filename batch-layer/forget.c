@@ -23,55 +23,83 @@ int forget_index(struct run *run, struct err *err)
 
 /*
  * forgets: one row a `forget` of the run, with the token for what stands between it and the user's `forget` before.
- * forgotten_rows: what is replaced.
+ * forgotten_rows: what is replaced, by which token, and in which row of the index it stands.
  */
 static int64_t forgets_collect(struct run *run, struct err *err)
 {
     if (statement_run(run->db, err,
                       "CREATE TEMPORARY TABLE IF NOT EXISTS forgets (partition int2, bucket int2,"
-                      " \"user\" text, above int8, upto int8, token text) ON COMMIT DELETE ROWS") <
-            0 ||
-        statement_run(
-            run->db, err,
-            "CREATE TEMPORARY TABLE IF NOT EXISTS forgotten_rows (partition int2,"
-            " bucket int2, \"offset\" int8, PRIMARY KEY (partition, bucket, \"offset\")) ON COMMIT DELETE ROWS") <
-            0)
+                      " \"user\" text, upto int8, token text,"
+                      " PRIMARY KEY (partition, \"user\", upto)) ON COMMIT DELETE ROWS") < 0 ||
+        statement_run(run->db, err,
+                      "CREATE TEMPORARY TABLE IF NOT EXISTS forgotten_rows (partition int2,"
+                      " bucket int2, n int8, \"offset\" int8, token text,"
+                      " PRIMARY KEY (partition, \"offset\"),"
+                      " UNIQUE (partition, bucket, n, \"offset\")) ON COMMIT DELETE ROWS") < 0)
         return -1;
-    return statement_run(
-        run->db, err,
-        "INSERT INTO forgets SELECT partition, " BUCKET ", \"user\","
-        " lag(\"offset\", 1, -1::int8) OVER (PARTITION BY partition, \"user\" ORDER BY \"offset\"),"
-        " \"offset\", 'forgotten-' || replace(gen_random_uuid()::text, '-', '')"
-        " FROM staged_forget WHERE n = %" PRId64,
-        run->n);
+    return statement_run(run->db, err,
+                         "INSERT INTO forgets SELECT partition, " BUCKET ", \"user\", \"offset\","
+                         " 'forgotten-' || replace(gen_random_uuid()::text, '-', '')"
+                         " FROM staged_forget WHERE n = %" PRId64,
+                         run->n);
 }
 
-/* A bucket holds other users' events, too: those keep their user. */
-static int64_t rows_replace(struct run *run, int p, struct err *err)
+/*
+ * Of these tables the planner knows nothing, of the large ones perhaps little: joins might be turned round, and each `forget`
+ * or even each row would cost a pass over one of them. Subqueries that stand for a value, or have an order of their own, and
+ * arrays are always looked up by key.
+ */
+
+/*
+ * The touched buckets are gone through once, however many forgets meet in one: each of their events is looked up by its key,
+ * in log order, and then the first `forget` of its user from there on. A bucket holds other users' events, too: those keep
+ * their user.
+ */
+static int rows_find(struct run *run, int p, struct err *err)
 {
     return statement_run(
-        run->db, err,
-        "WITH candidate AS MATERIALIZED"
-        " (SELECT o AS \"offset\", f.bucket, f.\"user\", f.token FROM forgets f"
-        "  JOIN user_events b ON b.partition = %d AND b.bucket = f.bucket"
-        "  CROSS JOIN LATERAL unnest(b.offsets) o"
-        "  WHERE f.partition = %d AND o > f.above AND o <= f.upto),"
-        " replaced AS (UPDATE events e SET \"user\" = c.token FROM candidate c"
-        "  WHERE e.partition = %d AND e.\"offset\" = c.\"offset\" AND e.\"user\" = c.\"user\""
-        "  RETURNING e.partition, c.bucket, e.\"offset\")"
-        " INSERT INTO forgotten_rows SELECT partition, bucket, \"offset\" FROM replaced",
-        p, p, p);
+               run->db, err,
+               "WITH candidate AS MATERIALIZED"
+               " (SELECT f.bucket, b.n, o AS \"offset\" FROM (SELECT bucket, max(upto) AS upto"
+               "   FROM forgets WHERE partition = %d GROUP BY bucket) f"
+               "  CROSS JOIN LATERAL (SELECT u.n, u.offsets FROM user_events u"
+               "   WHERE u.partition = %d AND u.bucket = f.bucket ORDER BY u.n) b"
+               "  CROSS JOIN LATERAL unnest(b.offsets) o WHERE o <= f.upto ORDER BY o),"
+               " named AS MATERIALIZED (SELECT c.*, (SELECT e.\"user\" FROM events e"
+               "   WHERE e.partition = %d AND e.\"offset\" = c.\"offset\") AS \"user\" FROM candidate c),"
+               " found AS MATERIALIZED (SELECT c.*, (SELECT f.token FROM forgets f"
+               "   WHERE f.partition = %d AND f.\"user\" = c.\"user\" AND f.upto >= c.\"offset\""
+               "   ORDER BY f.upto LIMIT 1) AS token FROM named c)"
+               " INSERT INTO forgotten_rows SELECT %d, bucket, n, \"offset\", token FROM found"
+               " WHERE token IS NOT NULL",
+               p, p, p, p, p) < 0
+               ? -1
+               : 0;
+}
+
+static int64_t rows_replace(struct run *run, int p, struct err *err)
+{
+    return statement_run(run->db, err,
+                         "UPDATE events e SET \"user\" = (SELECT r.token FROM forgotten_rows r"
+                         " WHERE r.partition = %d AND r.\"offset\" = e.\"offset\")"
+                         " WHERE e.partition = %d AND e.\"offset\" = ANY (ARRAY(SELECT r.\"offset\""
+                         " FROM forgotten_rows r WHERE r.partition = %d))",
+                         p, p, p);
 }
 
 /* What is left of a hash must not say whose the rows were. */
-static int index_clean(struct run *run, struct err *err)
+static int index_clean(struct run *run, int p, struct err *err)
 {
-    return statement_run(run->db, err,
-                         "UPDATE user_events b SET offsets = ARRAY(SELECT unnest(b.offsets)"
-                         " EXCEPT SELECT r.\"offset\" FROM forgotten_rows r"
-                         " WHERE r.partition = b.partition AND r.bucket = b.bucket ORDER BY 1)"
-                         " FROM (SELECT DISTINCT partition, bucket FROM forgets) f"
-                         " WHERE b.partition = f.partition AND b.bucket = f.bucket") < 0
+    return statement_run(
+               run->db, err,
+               "UPDATE user_events b SET offsets = ARRAY(SELECT unnest(b.offsets)"
+               " EXCEPT SELECT r.\"offset\" FROM forgotten_rows r"
+               " WHERE r.partition = %d AND r.bucket = b.bucket AND r.n = b.n ORDER BY 1)"
+               " WHERE b.partition = %d AND b.bucket = ANY (ARRAY(SELECT DISTINCT r.bucket"
+               "  FROM forgotten_rows r WHERE r.partition = %d))"
+               " AND (SELECT r.n FROM forgotten_rows r WHERE r.partition = %d"
+               "  AND r.bucket = b.bucket AND r.n = b.n LIMIT 1) IS NOT NULL",
+               p, p, p, p) < 0
                ? -1
                : 0;
 }
@@ -86,10 +114,10 @@ int64_t forget_replace(struct run *run, struct err *err)
         statement_plan_by_keys(run->db, err))
         return -1;
     for (int p = 0; p < run->partitions; p++) {
-        int64_t rows = rows_replace(run, p, err);
-        if (rows < 0)
+        int64_t rows = rows_find(run, p, err) ? -1 : rows_replace(run, p, err);
+        if (rows < 0 || index_clean(run, p, err))
             return -1;
         changed += rows;
     }
-    return index_clean(run, err) ? -1 : changed;
+    return changed;
 }

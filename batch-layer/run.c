@@ -59,9 +59,33 @@ static int publication_now(struct run *run, struct publication *publication, str
     return 0;
 }
 
+static bool is_published(const struct run *run)
+{
+    return strcmp(run->state, "retire") == 0;
+}
+
+/*
+ * A `rebuild` that finds a run which is not published makes it its own, from the first event: what is damaged may be what
+ * that run would go on from. A rebuild that was left goes on; when it cannot, it, too, is begun again.
+ */
+static int rebuild_left_work(struct run *run, struct err *err)
+{
+    if (run->rebuild) {
+        if (steps_work(run, err) == 0)
+            return 0;
+        if (err->kind == ERR_RETRY || is_published(run) || PQstatus(run->db) != CONNECTION_OK)
+            return -1;
+        log_warn(RUN_LOG, "%s", err->message);
+        if (statement_run(run->db, err, "ROLLBACK") < 0)
+            return -1;
+    }
+    log_info(RUN_LOG, "beginning again, from the first event, n=%" PRId64, run->n);
+    return run_take_over(run, err) || steps_work(run, err) ? -1 : 0;
+}
+
 /*
  * Finishes what an earlier start has left. *more: there is still a run to do after it, because what was left had been
- * published already or was of the other kind. A retiring that fails again is left to the new run, which retires for both.
+ * published already or was a rebuild. A retiring that fails again is left to the new run, which retires for both.
  */
 static int left_work(struct run *run, bool rebuild, bool *more, struct err *err)
 {
@@ -71,11 +95,11 @@ static int left_work(struct run *run, bool rebuild, bool *more, struct err *err)
         return -1;
     if (!run->n)
         return 0;
-    bool published = strcmp(run->state, "retire") == 0;
+    bool published = is_published(run);
     log_info(RUN_LOG, "going on n=%" PRId64 " kind=%s step=%s", run->n,
              run->rebuild ? "rebuild" : "run", run->state);
-    *more = published || run->rebuild != rebuild;
-    if (steps_work(run, err) == 0)
+    *more = published || (run->rebuild && !rebuild);
+    if ((rebuild && !published ? rebuild_left_work(run, err) : steps_work(run, err)) == 0)
         return 0;
     if (!published || err->kind != ERR_RETRY || PQstatus(run->db) != CONNECTION_OK || stop_asked())
         return -1;

@@ -2,8 +2,8 @@
  * Step 4: before anybody sees it, what was aggregated is held against the master dataset (every row once) and against the
  * speed layer's segment n-1 (every counter): two executions of the same definition that share nothing but the log.
  *
- * The comparison is exact although rows are read by SCAN, without a snapshot: segment n-1 of a partition never changes again
- * once its offset has reached B_n (compaction keeps sums), and offsets and epochs are looked at before and after: a server
+ * The comparison is exact although rows are read a few at a time, without a snapshot: segment n-1 of a partition never changes
+ * again once its offset has reached B_n (compaction keeps sums), and offsets and epochs are looked at before and after: a server
  * that was flushed meanwhile shows another epoch, one that went back to an earlier state broke the connection. A segment
  * is always counted from its start B_{n-1}: whoever claims an empty server or one behind the boundary begins there.
  */
@@ -12,17 +12,16 @@
 #include <stdlib.h>
 
 #include "batch-layer/run_steps.h"
-#include "batch-layer/segment_rows.h"
+#include "batch-layer/segment_check.h"
 #include "batch-layer/speed_state.h"
 #include "batch-layer/statement.h"
-#include "batch-layer/view_changes.h"
 #include "common/clock.h"
 #include "common/failpoint.h"
 #include "common/log.h"
+#include "common/mem.h"
 #include "common/stop.h"
-#include "views/row.h"
 
-enum { REPORTED = 10, RETRY_MS = 200 };
+enum { RETRY_MS = 200 };
 
 /* ---- against the master dataset ---- */
 
@@ -131,137 +130,95 @@ static int server_stood_still(struct run *run, struct speed_side *side, int i, s
     return 0;
 }
 
-static int speed_side_attempt(struct run *run, struct speed_side *side, struct err *err)
+static void connections_close_broken(struct run *run, struct speed_side *side)
 {
-    int n = run->settings->servers.n, failed = 0, i = 0;
-    side->seen = 0;
-    for (i = 0; !failed && i < n; i++)
-        failed = server_ready(run, side, i, err);
-    segment_rows_free(side->rows);
-    side->rows = segment_rows_new();
-    for (i = 0; !failed && i < n; i++)
-        failed = segment_rows_read(side->rows, side->redis[i], run->n - 1, err) ||
-                         server_stood_still(run, side, i, err)
-                     ? -1
-                     : 0;
-    for (i = 0; failed && i < n; i++)
+    for (int i = 0; i < run->settings->servers.n; i++)
         if (side->redis[i] && side->redis[i]->err) {
             redisFree(side->redis[i]);
             side->redis[i] = NULL;
         }
+}
+
+/* All servers have the segment, and which rows are in it is known. */
+static int speed_side_begin(struct run *run, struct speed_side *side, struct err *why)
+{
+    int n = run->settings->servers.n, failed = 0, i;
+    side->seen = 0;
+    for (i = 0; !failed && i < n; i++)
+        failed = server_ready(run, side, i, why);
+    segment_rows_free(side->rows);
+    side->rows = segment_rows_new(run->n - 1);
+    for (i = 0; !failed && i < n; i++)
+        failed = segment_rows_name(side->rows, side->redis[i], i, why);
     return failed;
 }
 
-/* Tries until it has all rows, or nothing has moved for check_wait_s. -1: err is why there is nothing to compare with. */
-static int speed_side_read(struct run *run, struct speed_side *side, struct err *err)
+/* 0; 1: `why` there is nothing to compare with, yet; -1: `err`, which is Postgres'. */
+static int compare_attempt(struct run *run, struct speed_side *side, struct segment_check *check,
+                           struct err *why, struct err *err)
+{
+    segment_check_free(check);
+    int failed = speed_side_begin(run, side, why) ? 1 : 0;
+    if (!failed)
+        failed = segment_check_all(check, run, side->rows, side->redis, why, err);
+    for (int i = 0; !failed && i < run->settings->servers.n; i++)
+        failed = server_stood_still(run, side, i, why) ? 1 : 0;
+    if (failed > 0)
+        connections_close_broken(run, side);
+    return failed;
+}
+
+/* Tries until all is compared, or nothing has moved for check_wait_s. 1, 0 and -1 as above. */
+static int compare(struct run *run, struct speed_side *side, struct segment_check *check,
+                   struct err *why, struct err *err)
 {
     int64_t moved_us = clock_monotonic_us(), best = -1;
-    while (speed_side_attempt(run, side, err)) {
+    int failed;
+    while ((failed = compare_attempt(run, side, check, why, err)) > 0) {
         int64_t now_us = clock_monotonic_us();
         if (side->seen > best) {
             best = side->seen;
             moved_us = now_us;
         }
-        if (err->kind != ERR_RETRY || now_us - moved_us >= run->settings->check_wait_s * 1000000)
-            return -1;
+        if (why->kind != ERR_RETRY || now_us - moved_us >= run->settings->check_wait_s * 1000000)
+            return 1;
         if (!stop_sleep_ms(RETRY_MS))
-            return -1;
+            return 1;
     }
-    return 0;
+    return failed;
 }
 
-/* ---- counter by counter ---- */
-
-struct comparison {
-    int64_t drift; /* counters that differ */
-    int64_t groups;
-    struct bytes speed, difference;
-};
-
-static int64_t row_value(struct text row, struct text member)
+static void drift_report(const struct run *run, const struct segment_check *check)
 {
-    struct counter counter;
-    while (row_next(&row, &counter) > 0)
-        if (text_equal(counter.member, member))
-            return counter.value;
-    return 0;
-}
-
-static void compare_group(struct comparison *c, struct text view, struct text group,
-                          struct text batch, struct text speed_log)
-{
-    bytes_clear(&c->speed);
-    bytes_clear(&c->difference);
-    c->groups++;
-    if (row_canonical(speed_log, &c->speed) < 0 ||
-        row_merge(batch, bytes_text(&c->speed), -1, &c->difference) < 0) {
-        c->drift++;
-        log_error(RUN_LOG, "drift view=%.*s group=%.*s: the speed layer's bytes are no row",
-                  (int)view.n, view.at, (int)group.n, group.at);
-        return;
-    }
-    struct text rest = bytes_text(&c->difference);
-    struct counter differing;
-    for (; row_next(&rest, &differing) > 0; c->drift++)
-        if (c->drift < REPORTED)
-            log_error(RUN_LOG,
-                      "drift view=%.*s group=%.*s member=%.*s batch=%" PRId64 " speed=%" PRId64,
-                      (int)view.n, view.at, (int)group.n, group.at, (int)differing.member.n,
-                      differing.member.at, row_value(batch, differing.member),
-                      row_value(bytes_text(&c->speed), differing.member));
-}
-
-static int compare_all(struct run *run, struct segment_rows *rows, struct comparison *c,
-                       struct err *err)
-{
-    struct view_changes changes;
-    struct view_change change;
-    int more = view_changes_begin(&changes, run->db, run->n,
-                                  run->rebuild ? CHANGES_OF_REBUILD : CHANGES_OF_RUN, err)
-                   ? -1
-                   : 1;
-    while (more > 0 && (more = view_changes_next(&changes, &change, err)) > 0)
-        compare_group(c, change.view, change.group, change.change,
-                      segment_rows_take(rows, change.view, change.group));
-    view_changes_end(&changes);
-    struct text view, group, log;
-    size_t cursor = 0;
-    while (more == 0 && segment_rows_left(rows, &cursor, &view, &group, &log))
-        compare_group(c, view, group, (struct text){"", 0}, log);
-    bytes_free(&c->speed);
-    bytes_free(&c->difference);
-    return more;
+    for (size_t i = 0; i < check->n_lines; i++)
+        log_error(RUN_LOG, "%s", check->line[i]);
+    log_error(RUN_LOG,
+              "drift n=%" PRId64 " counters=%" PRId64 ": %s; batch view %" PRId64
+              " replaces both, readers are right from then on",
+              run->n, run->drift,
+              run->rebuild ? "the old batch view or the speed layer's segment was wrong"
+                           : "the speed layer counted its segment differently",
+              run->n);
 }
 
 /* run->drift, and in `detail` how it was found. Only Postgres can make this fail. */
 static int check_speed(struct run *run, char *detail, size_t detail_bytes, struct err *err)
 {
-    struct speed_side *side = calloc(1, sizeof *side);
-    struct comparison comparison = {0};
+    struct speed_side *side = xcalloc(1, sizeof *side);
+    struct segment_check check = {0};
     struct err why = {0};
-    int failed = 0;
-    run->drift = -1;
-    if (!side)
-        abort();
-    if (speed_side_read(run, side, &why)) {
+    int failed = compare(run, side, &check, &why, err);
+    run->drift = failed ? -1 : check.drift;
+    if (failed > 0) {
         log_warn(RUN_LOG, "not compared with the speed layer: %s", why.message);
         snprintf(detail, detail_bytes, "not compared: %.250s", why.message);
-    } else if (compare_all(run, side->rows, &comparison, err)) {
-        failed = -1;
-    } else {
-        run->drift = comparison.drift;
-        snprintf(detail, detail_bytes, "%" PRId64 " groups compared", comparison.groups);
-    }
+    } else if (!failed)
+        snprintf(detail, detail_bytes, "%" PRId64 " groups compared", check.groups);
     if (run->drift > 0)
-        log_error(RUN_LOG,
-                  "drift n=%" PRId64 " counters=%" PRId64 ": %s; batch view %" PRId64
-                  " replaces both, readers are right from then on",
-                  run->n, run->drift,
-                  run->rebuild ? "the old batch view or the speed layer's segment was wrong"
-                               : "the speed layer counted its segment differently",
-                  run->n);
+        drift_report(run, &check);
+    segment_check_free(&check);
     speed_side_free(side);
-    return failed;
+    return failed < 0 ? -1 : 0;
 }
 
 int run_check(struct run *run, struct err *err)

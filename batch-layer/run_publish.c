@@ -40,9 +40,13 @@ static int write_changed(struct run *run, struct view_changes *changes, struct c
 {
     struct view_change change;
     int more;
-    while ((more = view_changes_next(changes, &change, err)) > 0)
+    while ((more = view_changes_next(changes, &change, err)) > 0) {
+        if (change.damaged)
+            log_warn(RUN_LOG, "a damaged row is written anew: view=%.*s group=%.*s",
+                     (int)change.view.n, change.view.at, (int)change.group.n, change.group.at);
         if (is_written(&change) && write_piece(run, in, &change, err))
             return -1;
+    }
     return more;
 }
 
@@ -83,7 +87,10 @@ static int64_t publish_rows(struct run *run, PGconn *reader, struct err *err)
             failed = copy_in_end(&in, err);
     }
     view_changes_end(&changes);
-    return failed || remove_summed(run, err) ? -1 : in.rows;
+    return failed || statement_count_anew(run->db, "view_row", in.rows, err) ||
+                   remove_summed(run, err)
+               ? -1
+               : in.rows;
 }
 
 /*
@@ -134,7 +141,8 @@ static int publish(struct run *run, PGconn *reader, struct err *err)
     int64_t rows = forgotten < 0 ? -1 : publish_rows(run, reader, err);
     failpoint("run:publish:rows");
     int64_t states = rows < 0 ? -1 : publish_states(run, err);
-    if (states < 0 || publish_number(run, rows, states, forgotten, err))
+    if (states < 0 || statement_count_anew(run->db, "user_state", states, err) ||
+        publish_number(run, rows, states, forgotten, err))
         return -1;
     failpoint("run:publish:before-commit");
     if (statement_run(run->db, err, "COMMIT") < 0)

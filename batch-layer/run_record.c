@@ -5,6 +5,7 @@
 
 #include "batch-layer/run_steps.h"
 #include "batch-layer/statement.h"
+#include "common/failpoint.h"
 
 static int record_take(struct run *run, const PGresult *result, struct err *err)
 {
@@ -52,6 +53,32 @@ int run_open(struct run *run, const struct publication *publication, struct err 
                          run->n, run->rebuild ? "rebuild" : "run") < 0
                ? -1
                : 0;
+}
+
+int run_take_over(struct run *run, struct err *err)
+{
+    static const char *const staged[] = {"staged_row", "staged_state", "staged_forget",
+                                         "checkpoint"};
+    if (statement_run(run->db, err, "BEGIN") < 0)
+        return -1;
+    for (size_t i = 0; i < sizeof staged / sizeof *staged; i++)
+        if (statement_run(run->db, err, "DELETE FROM %s WHERE n = %" PRId64, staged[i], run->n) < 0)
+            return -1;
+    int64_t taken =
+        statement_run(run->db, err,
+                      "UPDATE run SET kind = 'rebuild', state = 'barrier', boundary = NULL,"
+                      " events = 0, drift = NULL WHERE n = %" PRId64 " AND published_at IS NULL",
+                      run->n);
+    if (taken == 0)
+        return err_set(err, ERR_FATAL, "run %" PRId64 " is published: somebody else works on it",
+                       run->n);
+    if (taken < 0 || statement_run(run->db, err, "COMMIT") < 0)
+        return -1;
+    run->rebuild = true;
+    run->drift = -1;
+    snprintf(run->state, sizeof run->state, "barrier");
+    failpoint("run:taken-over");
+    return 0;
 }
 
 int run_step_begin(struct run *run, const char *step, struct err *err)

@@ -69,6 +69,16 @@ static int64_t states_prune(struct run *run, struct err *err)
     return older;
 }
 
+/* Instances that were killed have not removed theirs; one that is only late writes it again. */
+static int leases_sweep(struct run *run, struct err *err)
+{
+    return statement_run(run->db, err,
+                         "DELETE FROM serving_lease WHERE expires_at < now() - interval '1 day'") <
+                   0
+               ? -1
+               : 0;
+}
+
 /* Staged rows are those of this run and of runs whose retiring was left to it: no other is open. */
 static int prune(struct run *run, struct err *err)
 {
@@ -76,7 +86,7 @@ static int prune(struct run *run, struct err *err)
         statement_run(run->db, err, "UPDATE publication SET states_from = %" PRId64, run->n) < 0 ||
         statement_plan_by_keys(run->db, err))
         return -1;
-    int64_t pruned = states_prune(run, err);
+    int64_t pruned = leases_sweep(run, err) ? -1 : states_prune(run, err);
     if (pruned < 0 ||
         statement_run(run->db, err,
                       "TRUNCATE staged_row, staged_state, staged_forget, checkpoint") < 0 ||

@@ -47,6 +47,11 @@ int run_retire(struct run *run, struct err *err);
 int run_find(struct run *run, const struct publication *publication, struct err *err);
 /* Opens run publication->n + 1. */
 int run_open(struct run *run, const struct publication *publication, struct err *err);
+/*
+ * Makes the open run, which is not published, a rebuild from the first event with the same n: its barriers may be in the log
+ * already. Nothing that it has staged is kept, so whatever kept it from succeeding is gone.
+ */
+int run_take_over(struct run *run, struct err *err);
 
 /* Begins and ends a row of run_step; end belongs into the transaction that ends the step's work. */
 int run_step_begin(struct run *run, const char *step, struct err *err);

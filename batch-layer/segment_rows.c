@@ -1,8 +1,8 @@
 #include "batch-layer/segment_rows.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/mem.h"
 #include "handover/speed_keys.h"
@@ -12,22 +12,24 @@
 enum { SCAN_KEYS = 1000 };
 
 struct segment_row {
-    struct bytes log;
-    int server; /* the last that gave a piece: SCAN may name a key twice */
+    uint64_t servers; /* bit i: server i has a part of it */
     bool taken;
 };
 
+_Static_assert(SPEED_SERVERS_MAX <= 64, "a bit for each server");
+
 struct segment_rows {
+    int64_t segment;
     struct names *names; /* <view>:<group> */
     struct segment_row *row;
     size_t cap;
-    int servers;
     struct bytes name;
 };
 
-struct segment_rows *segment_rows_new(void)
+struct segment_rows *segment_rows_new(int64_t segment)
 {
     struct segment_rows *rows = xcalloc(1, sizeof *rows);
+    rows->segment = segment;
     rows->names = names_new();
     return rows;
 }
@@ -36,92 +38,41 @@ void segment_rows_free(struct segment_rows *rows)
 {
     if (!rows)
         return;
-    for (uint32_t i = 0; i < names_count(rows->names); i++)
-        bytes_free(&rows->row[i].log);
     names_free(rows->names);
     free(rows->row);
     bytes_free(&rows->name);
     free(rows);
 }
 
-/* The row's place when this key is a row of the segment that this server has not given yet; else NULL. */
-static struct segment_row *row_wanted(struct segment_rows *rows, struct text key, int64_t segment)
+/* SCAN may name a key twice. */
+static void row_name(struct segment_rows *rows, struct text key, int i)
 {
     int64_t of;
     struct text view, group;
-    if (!speed_row_key_parse(key, &of, &view, &group) || of != segment)
-        return NULL;
+    if (!speed_row_key_parse(key, &of, &view, &group) || of != rows->segment)
+        return;
     uint32_t known = names_count(rows->names);
     uint32_t row = names_put(rows->names, (struct text){view.at, view.n + 1 + group.n});
     rows->row = grown(rows->row, &rows->cap, (size_t)row + 1, sizeof *rows->row);
     if (row == known)
         rows->row[row] = (struct segment_row){0};
-    if (rows->row[row].server == rows->servers)
-        return NULL;
-    rows->row[row].server = rows->servers;
-    return &rows->row[row];
+    rows->row[row].servers |= UINT64_C(1) << i;
 }
 
-static uint32_t row_find(const struct segment_rows *rows, struct text key)
-{
-    int64_t of;
-    struct text view, group;
-    speed_row_key_parse(key, &of, &view, &group);
-    return names_find(rows->names, (struct text){view.at, view.n + 1 + group.n});
-}
-
-static int values_take(struct segment_rows *rows, redisContext *redis, const char **argv,
-                       const size_t *length, int argc, struct err *err)
-{
-    redisReply *reply = redisCommandArgv(redis, argc, argv, length);
-    int failed = 0;
-    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != (size_t)argc - 1)
-        failed = speed_view_failed(redis, reply, "MGET", err);
-    for (int i = 1; !failed && i < argc; i++) {
-        const redisReply *value = reply->element[i - 1];
-        struct segment_row *row = &rows->row[row_find(rows, (struct text){argv[i], length[i]})];
-        if (value->type == REDIS_REPLY_STRING)
-            bytes_put(&row->log, value->str, value->len);
-        else
-            failed = err_set(err, ERR_RETRY, "redis %s:%d: a row vanished while it was read",
-                             redis->tcp.host, redis->tcp.port);
-    }
-    freeReplyObject(reply);
-    return failed;
-}
-
-static int keys_take(struct segment_rows *rows, redisContext *redis, const redisReply *keys,
-                     int64_t segment, struct err *err)
-{
-    const char **argv = xcalloc(keys->elements + 1, sizeof *argv);
-    size_t *length = xcalloc(keys->elements + 1, sizeof *length);
-    int argc = 1, failed = 0;
-    argv[0] = "MGET", length[0] = 4;
-    for (size_t i = 0; i < keys->elements; i++) {
-        struct text key = {keys->element[i]->str, keys->element[i]->len};
-        if (row_wanted(rows, key, segment))
-            argv[argc] = key.at, length[argc] = key.n, argc++;
-    }
-    if (argc > 1)
-        failed = values_take(rows, redis, argv, length, argc, err);
-    free(argv);
-    free(length);
-    return failed;
-}
-
-int segment_rows_read(struct segment_rows *rows, redisContext *redis, int64_t segment,
-                      struct err *err)
+int segment_rows_name(struct segment_rows *rows, redisContext *redis, int i, struct err *err)
 {
     char cursor[32] = "0";
-    rows->servers++;
     do {
         redisReply *reply = redisCommand(redis, "SCAN %s MATCH " SPEED_ROW_PREFIX "%lld:* COUNT %d",
-                                         cursor, (long long)segment, SCAN_KEYS);
-        int failed = 0;
-        if (!speed_view_is_pair(reply, REDIS_REPLY_ARRAY))
-            failed = speed_view_failed(redis, reply, "SCAN", err);
-        else
-            failed = keys_take(rows, redis, reply->element[1], segment, err);
+                                         cursor, (long long)rows->segment, SCAN_KEYS);
+        int failed = speed_view_is_pair(reply, REDIS_REPLY_ARRAY)
+                         ? 0
+                         : speed_view_failed(redis, reply, "SCAN", err);
+        for (size_t k = 0; !failed && k < reply->element[1]->elements; k++) {
+            const redisReply *key = reply->element[1]->element[k];
+            if (key->type == REDIS_REPLY_STRING)
+                row_name(rows, (struct text){key->str, key->len}, i);
+        }
         if (!failed)
             snprintf(cursor, sizeof cursor, "%s", reply->element[0]->str);
         freeReplyObject(reply);
@@ -131,7 +82,7 @@ int segment_rows_read(struct segment_rows *rows, redisContext *redis, int64_t se
     return 0;
 }
 
-struct text segment_rows_take(struct segment_rows *rows, struct text view, struct text group)
+uint32_t segment_rows_take(struct segment_rows *rows, struct text view, struct text group)
 {
     bytes_clear(&rows->name);
     bytes_put_text(&rows->name, view);
@@ -139,23 +90,89 @@ struct text segment_rows_take(struct segment_rows *rows, struct text view, struc
     bytes_put_text(&rows->name, group);
     uint32_t row = names_find(rows->names, bytes_text(&rows->name));
     if (row == NAMES_ABSENT)
-        return (struct text){"", 0};
+        return SEGMENT_ROW_ABSENT;
     rows->row[row].taken = true;
-    return bytes_text(&rows->row[row].log);
+    return row;
 }
 
-bool segment_rows_left(const struct segment_rows *rows, size_t *cursor, struct text *view,
-                       struct text *group, struct text *log)
+bool segment_rows_left(struct segment_rows *rows, uint32_t *cursor, uint32_t *row,
+                       struct text *view, struct text *group)
 {
     while (*cursor < names_count(rows->names) && rows->row[*cursor].taken)
         ++*cursor;
     if (*cursor >= names_count(rows->names))
         return false;
-    struct text name = names_text(rows->names, (uint32_t)*cursor);
+    *row = (*cursor)++;
+    rows->row[*row].taken = true;
+    struct text name = names_text(rows->names, *row);
     const char *colon = memchr(name.at, ':', name.n);
     *view = (struct text){name.at, (size_t)(colon - name.at)};
     *group = (struct text){colon + 1, name.n - view->n - 1};
-    *log = bytes_text(&rows->row[*cursor].log);
-    ++*cursor;
     return true;
+}
+
+/* ---- a few rows' bytes ---- */
+
+struct fetch {
+    const char **argv;
+    size_t *length;
+    int argc;
+    uint32_t *of; /* which of the wanted ones the key before argv[1 + ...] is */
+    struct bytes keys;
+};
+
+static void fetch_free(struct fetch *fetch)
+{
+    free(fetch->argv);
+    free(fetch->length);
+    free(fetch->of);
+    bytes_free(&fetch->keys);
+}
+
+/* MGET and the keys that server i has. */
+static void fetch_make(struct fetch *fetch, const struct segment_rows *rows, int i,
+                       const uint32_t *wanted, size_t n)
+{
+    struct bytes key = {0};
+    *fetch = (struct fetch){.argv = xcalloc(n + 1, sizeof *fetch->argv),
+                            .length = xcalloc(n + 1, sizeof *fetch->length),
+                            .of = xcalloc(n + 1, sizeof *fetch->of),
+                            .argc = 1};
+    fetch->argv[0] = "MGET", fetch->length[0] = 4;
+    for (size_t k = 0; k < n; k++) {
+        if (wanted[k] == SEGMENT_ROW_ABSENT || !(rows->row[wanted[k]].servers >> i & 1))
+            continue;
+        speed_row_key(&key, rows->segment, names_text(rows->names, wanted[k]));
+        bytes_put_text(&fetch->keys, bytes_text(&key));
+        fetch->of[fetch->argc - 1] = (uint32_t)k;
+        fetch->length[fetch->argc++] = key.n;
+    }
+    const char *at = fetch->keys.at;
+    for (int a = 1; a < fetch->argc; at += fetch->length[a++])
+        fetch->argv[a] = at;
+    bytes_free(&key);
+}
+
+int segment_rows_fetch(const struct segment_rows *rows, redisContext *redis, int i,
+                       const uint32_t *wanted, size_t n, struct bytes *logs, struct err *err)
+{
+    struct fetch fetch;
+    fetch_make(&fetch, rows, i, wanted, n);
+    size_t n_keys = (size_t)fetch.argc - 1;
+    redisReply *reply =
+        n_keys ? redisCommandArgv(redis, fetch.argc, fetch.argv, fetch.length) : NULL;
+    int failed = 0;
+    if (n_keys && (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != n_keys))
+        failed = speed_view_failed(redis, reply, "MGET", err);
+    for (size_t k = 0; !failed && k < n_keys; k++) {
+        const redisReply *value = reply->element[k];
+        if (value->type == REDIS_REPLY_STRING)
+            bytes_put(&logs[fetch.of[k]], value->str, value->len);
+        else
+            failed = err_set(err, ERR_RETRY, "redis %s:%d: a row vanished while it was read",
+                             redis->tcp.host, redis->tcp.port);
+    }
+    freeReplyObject(reply);
+    fetch_free(&fetch);
+    return failed;
 }

@@ -1,5 +1,6 @@
 #include "batch-layer/statement.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,9 +63,21 @@ int statement_plan_by_keys(PGconn *db, struct err *err)
     return statement_run(db, err,
                          "SELECT set_config('enable_seqscan', 'off', true),"
                          " set_config('enable_hashjoin', 'off', true),"
-                         " set_config('enable_mergejoin', 'off', true)") < 0
+                         " set_config('enable_mergejoin', 'off', true),"
+                         " set_config('jit', 'off', true)") < 0
                ? -1
                : 0;
+}
+
+int statement_count_anew(PGconn *db, const char *table, int64_t rows, struct err *err)
+{
+    int64_t fewer;
+    if (statement_number(db, err, &fewer,
+                         "SELECT (reltuples < %" PRId64 ")::int FROM pg_class"
+                         " WHERE oid = '%s'::regclass",
+                         rows, table))
+        return -1;
+    return fewer && statement_run(db, err, "ANALYZE %s", table) < 0 ? -1 : 0;
 }
 
 int64_t result_number(const PGresult *result, int row, int column)

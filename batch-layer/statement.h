@@ -25,9 +25,16 @@ int statement_number(PGconn *db, struct err *err, int64_t *number, const char *f
 /*
  * For the rest of the transaction, joins look the rows of large tables up by their keys. The planner knows nothing of rows
  * that were staged a moment ago and might else read a whole table, whose size is that of the history, or even scan a
- * table again for each row.
+ * table again for each row. Where a table must be read all the same (a temporary one without an index), its price is then so high
+ * that the planner would have the statement compiled each time: that is off, too.
  */
 int statement_plan_by_keys(PGconn *db, struct err *err);
+
+/*
+ * Counts a table anew (ANALYZE) where the planner takes it to have fewer than `rows`, which are there for certain: after a
+ * transaction that was rolled back it may believe in none, and joins turn round: each row would cost a pass over the table.
+ */
+int statement_count_anew(PGconn *db, const char *table, int64_t rows, struct err *err);
 
 /* A field of a text result. */
 int64_t result_number(const PGresult *result, int row, int column);

@@ -8,56 +8,73 @@
 
 enum { PIECES_MAX = 32 };
 
-/* The staged pieces of a group, one behind the other: a log (views/row.h), which is summed here. */
-#define STAGED                                                                        \
-    "(SELECT view, \"group\", string_agg(counters, ''::bytea) AS log FROM staged_row" \
-    " WHERE n = %" PRId64 " GROUP BY view, \"group\") s"
-/* What stands of it: its pieces. */
-#define ROW_OF_STAGED " FROM view_row v WHERE v.view = s.view AND v.\"group\" = s.\"group\""
+/*
+ * What the statements answer, in the order of groups and, within one, of kind. Each piece comes by itself and is summed here:
+ * all pieces of a group may be more than the 1 GB that Postgres holds in one value.
+ */
+enum { VIEW, GROUP, KIND, COUNTERS, PIECES, WHOLE_BYTES, INCREMENT_BYTES };
+enum {
+    KIND_ADDED_TO,  /* no piece but what the newest one of the row says: it gets another */
+    KIND_REWRITTEN, /* the same: it is to be written whole */
+    KIND_STAGED,
+    KIND_ROW
+};
 
-/* view, group, staged log, what the newest piece says, the row's log (null: not to be written whole) */
+#define ROW_OF(group) \
+    " FROM view_row v WHERE v.view = " group ".view AND v.\"group\" = " group ".\"group\""
+#define STAGED                                                                     \
+    "SELECT view, \"group\", 2::int2 AS kind, counters, 0::int8, 0::int8, 0::int8" \
+    " FROM staged_row WHERE n = %" PRId64
+#define IN_ORDER \
+    ") p ORDER BY view COLLATE \"C\", \"group\" COLLATE \"C\", kind) TO STDOUT (FORMAT binary)"
+
 static const char *const queries[] = {
-    [CHANGES_OF_RUN] =
-        "COPY (SELECT view, \"group\", log, 0::int8, 0::int8, 0::int8, NULL::bytea FROM " STAGED
-        ") TO STDOUT (FORMAT binary)",
+    [CHANGES_OF_RUN] = "COPY (SELECT * FROM (" STAGED IN_ORDER,
+    /* Subqueries with an order of their own stay what they are: look-ups by key. */
     [CHANGES_TO_WRITE] =
-        "COPY (SELECT s.view, s.\"group\", s.log, coalesce(p.pieces, 0)::int8,"
-        " coalesce(p.whole_bytes, 0), coalesce(p.increment_bytes, 0), CASE"
-        " WHEN p.pieces IS NULL THEN ''::bytea WHEN p.pieces >= %d"
-        " OR p.whole_bytes < p.increment_bytes + octet_length(s.log)"
-        " THEN (SELECT string_agg(v.counters, ''::bytea)" ROW_OF_STAGED ") END"
-        " FROM " STAGED
-        " LEFT JOIN LATERAL (SELECT v.pieces, v.whole_bytes, v.increment_bytes" ROW_OF_STAGED
-        " ORDER BY v.n DESC LIMIT 1) p ON true) TO STDOUT (FORMAT binary)",
+        "COPY (WITH newest AS MATERIALIZED (SELECT s.view, s.\"group\", v.pieces, v.whole_bytes,"
+        " v.increment_bytes, v.pieces IS NULL OR v.pieces >= %d"
+        " OR v.whole_bytes < v.increment_bytes + s.bytes AS rewrite"
+        " FROM (SELECT view, \"group\", sum(octet_length(counters))::int8 AS bytes"
+        " FROM staged_row WHERE n = %" PRId64 " GROUP BY view, \"group\") s"
+        " LEFT JOIN LATERAL (SELECT v.pieces, v.whole_bytes, v.increment_bytes" ROW_OF(
+            "s") " ORDER BY v.n DESC LIMIT 1) v ON true) SELECT * FROM (" STAGED
+                 " UNION ALL SELECT view, \"group\", rewrite::int::int2, NULL::bytea,"
+                 " coalesce(pieces, 0)::int8, coalesce(whole_bytes, 0), coalesce(increment_bytes, 0)"
+                 " FROM newest UNION ALL SELECT w.view, w.\"group\", 3::int2, v.counters, 0::int8, 0::int8,"
+                 " 0::int8 FROM newest w CROSS JOIN LATERAL (SELECT v.counters" ROW_OF(
+                     "w") " ORDER BY v.n) v WHERE w.rewrite" IN_ORDER,
     [CHANGES_OF_REBUILD] =
-        "COPY (SELECT coalesce(s.view, v.view), coalesce(s.\"group\", v.\"group\"), s.log,"
-        " coalesce(v.pieces, 0), 0::int8, 0::int8, coalesce(v.log, ''::bytea) FROM " STAGED
-        " FULL JOIN"
-        " (SELECT view, \"group\", count(*) AS pieces, string_agg(counters, ''::bytea) AS log"
-        " FROM view_row GROUP BY view, \"group\") v"
-        " ON v.view = s.view AND v.\"group\" = s.\"group\") TO STDOUT (FORMAT binary)",
+        "COPY (SELECT * FROM (" STAGED " UNION ALL SELECT view, \"group\", 3::int2, counters,"
+        " 0::int8, 0::int8, 0::int8 FROM view_row" IN_ORDER,
 };
 
 static void query_print(char *sql, size_t bytes, enum view_changes_of of, int64_t n)
 {
     if (of == CHANGES_TO_WRITE)
-        snprintf(sql, bytes, queries[of], PIECES_MAX, n);
+        snprintf(sql, bytes, queries[of], PIECES_MAX, n, n);
     else
         snprintf(sql, bytes, queries[of], n);
+}
+
+static int piece_read(struct view_changes *changes, struct err *err)
+{
+    changes->more = copy_out_row(&changes->rows, changes->piece, VIEW_CHANGES_FIELDS, err);
+    return changes->more < 0 ? -1 : 0;
 }
 
 int view_changes_begin(struct view_changes *changes, PGconn *db, int64_t n, enum view_changes_of of,
                        struct err *err)
 {
-    char sql[2048];
+    char sql[4096];
     *changes = (struct view_changes){.db = db, .of = of};
     query_print(sql, sizeof sql, of, n);
     if (statement_run(db, err, "BEGIN READ ONLY") < 0)
         return -1;
-    /* a rebuild reads the whole view anyhow, and a full join cannot look up */
+    /* a rebuild reads the whole view anyhow */
     if (of != CHANGES_OF_REBUILD && statement_plan_by_keys(db, err))
         return -1;
-    return copy_out_begin(&changes->rows, db, sql, err);
+    return copy_out_begin(&changes->rows, db, sql, err) || piece_read(changes, err) ? -1 : 0;
 }
 
 static int no_row(const struct view_change *change, struct err *err)
@@ -67,44 +84,84 @@ static int no_row(const struct view_change *change, struct err *err)
                    (int)change->view.n, change->view.at, (int)change->group.n, change->group.at);
 }
 
-/* -1: these bytes are no row. */
-static long change_sum(struct view_changes *changes, struct text staged, struct text row)
+static void group_begin(struct view_changes *changes, struct view_change *change)
 {
-    struct bytes *first = changes->of == CHANGES_OF_REBUILD ? &changes->whole : &changes->change;
-    long n = row_canonical(staged, first);
-    if (n < 0 || !row.at)
-        return n;
-    n = row_canonical(row, &changes->row);
-    if (n < 0)
-        return n;
-    if (changes->of == CHANGES_OF_REBUILD)
-        return row_merge(bytes_text(first), bytes_text(&changes->row), -1, &changes->change);
-    return row_merge(bytes_text(&changes->row), bytes_text(first), 1, &changes->whole);
+    bytes_clear(&changes->view);
+    bytes_clear(&changes->group);
+    bytes_put_text(&changes->view, changes->piece[VIEW]);
+    bytes_put_text(&changes->group, changes->piece[GROUP]);
+    row_sum_clear(&changes->staged);
+    row_sum_clear(&changes->row);
+    bytes_clear(&changes->merged);
+    *change = (struct view_change){.view = bytes_text(&changes->view),
+                                   .group = bytes_text(&changes->group),
+                                   .rewrite = changes->of == CHANGES_OF_REBUILD};
+}
+
+static bool group_goes_on(const struct view_changes *changes)
+{
+    return changes->more && text_equal(changes->piece[GROUP], bytes_text(&changes->group)) &&
+           text_equal(changes->piece[VIEW], bytes_text(&changes->view));
+}
+
+/* A rebuild replaces the row, so what stands there must not keep it from that. -1: these bytes are no row. */
+static int piece_take(struct view_changes *changes, struct view_change *change)
+{
+    const struct text *piece = changes->piece;
+    int64_t kind = copy_number(piece[KIND]);
+    if (kind == KIND_STAGED)
+        return row_sum_add(&changes->staged, piece[COUNTERS]);
+    if (kind == KIND_ROW) {
+        change->there = true;
+        if (row_sum_add(&changes->row, piece[COUNTERS]) == 0)
+            return 0;
+        change->damaged = true;
+        return changes->of == CHANGES_OF_REBUILD ? 0 : -1;
+    }
+    change->rewrite = kind == KIND_REWRITTEN;
+    change->pieces = copy_number(piece[PIECES]);
+    change->there = change->pieces > 0;
+    change->whole_bytes = copy_number(piece[WHOLE_BYTES]);
+    change->increment_bytes = copy_number(piece[INCREMENT_BYTES]);
+    return 0;
+}
+
+static void group_sum(struct view_changes *changes, struct view_change *change)
+{
+    struct text staged = row_sum_text(&changes->staged);
+    if (change->damaged)
+        row_sum_clear(&changes->row);
+    if (changes->of == CHANGES_OF_REBUILD) {
+        row_merge(staged, row_sum_text(&changes->row), -1, &changes->merged);
+        change->whole = staged;
+        change->change = bytes_text(&changes->merged);
+    } else {
+        change->change = staged;
+        if (change->rewrite)
+            row_merge(row_sum_text(&changes->row), staged, 1, &changes->merged);
+        change->whole = bytes_text(&changes->merged);
+    }
+    change->pieces = change->rewrite ? 1 : change->pieces + 1;
+    if (change->rewrite) {
+        change->whole_bytes = (int64_t)change->whole.n;
+        change->increment_bytes = 0;
+    } else
+        change->increment_bytes += (int64_t)change->change.n;
 }
 
 int view_changes_next(struct view_changes *changes, struct view_change *change, struct err *err)
 {
-    enum { VIEW, GROUP, STAGED_LOG, PIECES, WHOLE_BYTES, INCREMENT_BYTES, ROW, FIELDS };
-    struct text field[FIELDS];
-    int more = copy_out_row(&changes->rows, field, FIELDS, err);
-    if (more <= 0)
-        return more;
-    bytes_clear(&changes->row);
-    bytes_clear(&changes->change);
-    bytes_clear(&changes->whole);
-    *change = (struct view_change){.view = field[VIEW],
-                                   .group = field[GROUP],
-                                   .there = copy_number(field[PIECES]) > 0,
-                                   .rewrite = field[ROW].at};
-    long n = change_sum(changes, field[STAGED_LOG], field[ROW]);
-    change->change = bytes_text(&changes->change);
-    change->whole = bytes_text(&changes->whole);
-    change->pieces = change->rewrite ? 1 : copy_number(field[PIECES]) + 1;
-    change->whole_bytes =
-        change->rewrite ? (int64_t)change->whole.n : copy_number(field[WHOLE_BYTES]);
-    change->increment_bytes =
-        change->rewrite ? 0 : copy_number(field[INCREMENT_BYTES]) + (int64_t)change->change.n;
-    return n < 0 ? no_row(change, err) : 1;
+    if (!changes->more)
+        return 0;
+    group_begin(changes, change);
+    do {
+        if (piece_take(changes, change))
+            return no_row(change, err);
+        if (piece_read(changes, err))
+            return -1;
+    } while (group_goes_on(changes));
+    group_sum(changes, change);
+    return 1;
 }
 
 void view_changes_end(struct view_changes *changes)
@@ -112,7 +169,9 @@ void view_changes_end(struct view_changes *changes)
     struct err unused; /* nothing was written that could be lost */
     copy_out_end(&changes->rows);
     statement_run(changes->db, &unused, "ROLLBACK");
-    bytes_free(&changes->row);
-    bytes_free(&changes->change);
-    bytes_free(&changes->whole);
+    bytes_free(&changes->view);
+    bytes_free(&changes->group);
+    row_sum_free(&changes->staged);
+    row_sum_free(&changes->row);
+    bytes_free(&changes->merged);
 }

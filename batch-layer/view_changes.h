@@ -14,6 +14,9 @@
 #include <stdint.h>
 
 #include "batch-layer/copy.h"
+#include "batch-layer/row_sum.h"
+
+enum { VIEW_CHANGES_FIELDS = 7 };
 
 enum view_changes_of {
     CHANGES_OF_RUN,   /* change: what the chunks staged; whole is not looked up */
@@ -26,24 +29,29 @@ struct view_change {
     struct text view, group;
     struct text change;
     bool there;        /* the group has a row, which may be empty */
+    bool damaged;      /* of a rebuild: the row's bytes are no row, so it counts as empty */
     bool rewrite;      /* the row is to be written as `whole`; false: `change` is its next piece */
     struct text whole; /* the row with the change */
     int64_t pieces, whole_bytes, increment_bytes; /* of the row with its next piece */
 };
 
-/* Zero-initialised, then begin; end in any case. */
+/* Zero-initialised, then begin; end in any case. Holds the sums of one group and one piece. */
 struct view_changes {
     PGconn *db;
     enum view_changes_of of;
     struct copy_out rows;
-    struct bytes row, change, whole;
+    struct text piece[VIEW_CHANGES_FIELDS]; /* the next one */
+    int more;                               /* 1: it is there; 0: all were read */
+    struct bytes view, group;
+    struct row_sum staged, row;
+    struct bytes merged;
 };
 
 /* One statement, one snapshot, in a transaction of its own: `db` is in none before and busy until the end, so what is
  * written meanwhile goes over another connection. */
 int view_changes_begin(struct view_changes *changes, PGconn *db, int64_t n, enum view_changes_of of,
                        struct err *err);
-/* 1 and the next group, in no order; 0 at the end; -1. */
+/* 1 and the next group, in byte order; 0 at the end; -1. */
 int view_changes_next(struct view_changes *changes, struct view_change *change, struct err *err);
 void view_changes_end(struct view_changes *changes);
 

@@ -178,13 +178,17 @@ static redisContext *connection(struct text bytes, bool greets, struct bytes *sa
 static void as_segment(redisContext *redis)
 {
     struct err err;
-    struct segment_rows *rows = segment_rows_new();
-    struct text view, group, log;
-    size_t cursor = 0;
-    segment_rows_read(rows, redis, N, &err);
+    struct segment_rows *rows = segment_rows_new(N);
+    struct text view, group;
+    uint32_t cursor = 0, row;
+    struct bytes log = {0};
+    segment_rows_name(rows, redis, 0, &err);
     segment_rows_take(rows, text_of("together"), text_of("a"));
-    while (segment_rows_left(rows, &cursor, &view, &group, &log))
+    while (segment_rows_left(rows, &cursor, &row, &view, &group)) {
         fuzz_holds(!memchr(view.at, ':', view.n), "a view's name has no colon");
+        segment_rows_fetch(rows, redis, 0, &row, 1, &log, &err);
+    }
+    bytes_free(&log);
     segment_rows_free(rows);
 }
 

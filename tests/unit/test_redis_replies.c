@@ -143,12 +143,50 @@ static void a_scan_without_a_cursor_is_refused(void **state)
         connected("*2\r\n*0\r\n*0\r\n" /* nobody has said where this one goes on: */
                   "*2\r\n$1\r\n0\r\n*0\r\n",
                   said, sizeof said);
-    struct segment_rows *rows = segment_rows_new();
-    assert_int_equal(segment_rows_read(rows, redis, 1, &err), -1);
+    struct segment_rows *rows = segment_rows_new(1);
+    assert_int_equal(segment_rows_name(rows, redis, 0, &err), -1);
     assert_true(err.kind != ERR_NONE);
     segment_rows_free(rows);
     redisFree(redis);
     canned_redis_close();
+}
+
+static void a_row_of_a_segment_that_is_gone_or_no_text_is_no_row(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *says;
+        int failed;
+    } replies[] = {{"*1\r\n$3\r\n\001a\002\r\n", 0},
+                   {"*1\r\n$-1\r\n", -1},
+                   {"*1\r\n:7\r\n", -1},
+                   {"*0\r\n", -1},
+                   {"*2\r\n$1\r\na\r\n$1\r\nb\r\n", -1},
+                   {"$1\r\na\r\n", -1}};
+    for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
+        char said[400], all[200];
+        struct err err = {ERR_NONE, ""};
+        struct bytes logs[2] = {0};
+        snprintf(all, sizeof all, "*2\r\n$1\r\n0\r\n*1\r\n$20\r\ntandem:row:1:users:a\r\n%s",
+                 replies[i].says);
+        redisContext *redis = connected(all, said, sizeof said);
+        struct segment_rows *rows = segment_rows_new(1);
+        assert_int_equal(segment_rows_name(rows, redis, 0, &err), 0);
+        uint32_t wanted[] = {SEGMENT_ROW_ABSENT,
+                             segment_rows_take(rows, text_of("users"), text_of("a"))};
+        assert_int_not_equal(wanted[1], SEGMENT_ROW_ABSENT);
+        assert_int_equal(segment_rows_take(rows, text_of("users"), text_of("b")),
+                         SEGMENT_ROW_ABSENT);
+        assert_int_equal(segment_rows_fetch(rows, redis, 1, wanted, 2, logs, &err), 0);
+        assert_int_equal(segment_rows_fetch(rows, redis, 0, wanted, 2, logs, &err),
+                         replies[i].failed);
+        assert_int_equal(logs[1].n, replies[i].failed ? 0 : 3);
+        assert_int_equal(logs[0].n, 0);
+        bytes_free(&logs[1]);
+        segment_rows_free(rows);
+        redisFree(redis);
+        canned_redis_close();
+    }
 }
 
 /* ---- the speed layer ---- */
@@ -209,6 +247,7 @@ int main(void)
         cmocka_unit_test(a_state_with_a_number_that_is_none_is_refused),
         cmocka_unit_test(a_retirement_is_made_of_what_was_asked_for),
         cmocka_unit_test(a_scan_without_a_cursor_is_refused),
+        cmocka_unit_test(a_row_of_a_segment_that_is_gone_or_no_text_is_no_row),
         cmocka_unit_test(a_claim_is_an_epoch_an_offset_and_a_segment),
         cmocka_unit_test(a_long_row_without_a_rows_name_is_passed_over),
     };
