@@ -77,6 +77,7 @@ $(out)/%.inc: %
 	@mkdir -p $(@D)
 	$(quiet)od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' >$@
 $(out)/handover/speed_view.o: $(out)/handover/tandem.lua.inc
+$(out)/serving-layer/openapi.o: $(patsubst %,$(out)/%.inc,$(wildcard serving-layer/openapi/*.json))
 $(out)/batch-layer/schema.o: $(patsubst %,$(out)/%.inc,$(wildcard batch-layer/schema/*.sql))
 
 -include $(wildcard $(out)/*/*.d $(out)/*/*/*.d)
@@ -178,7 +179,7 @@ lint: lint-format lint-tidy pure all
 	@echo "lint: clean"
 lint-format:
 	@clang-format --dry-run -Werror $(sources)
-lint-tidy: $(addprefix $(out)/,$(addsuffix .inc,handover/tandem.lua $(wildcard batch-layer/schema/*.sql)))
+lint-tidy: $(addprefix $(out)/,$(addsuffix .inc,handover/tandem.lua $(wildcard batch-layer/schema/*.sql serving-layer/openapi/*.json)))
 	@tests/lint/tidy "$(CPPFLAGS) -std=c17 -I. -I$(out)" $(filter %.c,$(sources))
 pure: $(views)
 	@tests/lint/pure $<

@@ -187,6 +187,20 @@ static const struct parameter *given_find(const struct request *request,
     return NULL;
 }
 
+static int repeats(const struct request *request, const struct parameter_row *row, int n)
+{
+    int given = 0;
+    for (int i = 0; i < n; i++)
+        given += request->parameter[i].row == row;
+    return given;
+}
+
+int request_check(const struct parameter_row *row, struct text value, struct request_error *error)
+{
+    int64_t number;
+    return value_take(row, value, &number) ? 0 : wrong_value(row, value, error);
+}
+
 int request_take(struct request *request, const struct parameter_row *const *tables,
                  size_t n_tables, struct request_error *error)
 {
@@ -199,6 +213,8 @@ int request_take(struct request *request, const struct parameter_row *const *tab
             return wrong(error, p->name, "is not a parameter of this call");
         if (!p->row->repeatable && given_find(request, p->row, i))
             return wrong(error, p->name, "is given twice");
+        if (repeats(request, p->row, i) == REQUEST_REPEATS)
+            return wrong(error, p->name, "is given more than 20 times");
         if (!value_take(p->row, p->value, &p->number))
             return wrong_value(p->row, p->value, error);
     }

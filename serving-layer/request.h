@@ -9,7 +9,8 @@
 
 #include "views/bytes.h"
 
-enum { REQUEST_SEGMENTS = 16, REQUEST_PARAMETERS = 64 };
+/* A repeatable parameter may be given REQUEST_REPEATS times. */
+enum { REQUEST_SEGMENTS = 16, REQUEST_PARAMETERS = 64, REQUEST_REPEATS = 20 };
 
 /* ---- what a call may be given in its query: a table, one row a parameter ---- */
 
@@ -27,7 +28,8 @@ struct parameter_row { // NOLINT(clang-analyzer-optin.performance.Padding): in r
     int64_t min, max;
     const char *choices; /* "a|b|c" */
     const char *sentence;
-    bool repeatable; /* PARAMETER_TEXT: may be given several times */
+    bool repeatable;     /* PARAMETER_TEXT: may be given several times */
+    const char *example; /* for readers; may be NULL */
 };
 
 struct parameter {
@@ -63,6 +65,9 @@ void request_free(struct request *request);
  */
 int request_take(struct request *request, const struct parameter_row *const *tables,
                  size_t n_tables, struct request_error *error);
+
+/* -1: this value is not in the row's range. */
+int request_check(const struct parameter_row *row, struct text value, struct request_error *error);
 
 /* After that, by a name that a row has: was it in the query? */
 bool request_given(const struct request *request, const char *name);

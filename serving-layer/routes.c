@@ -11,16 +11,19 @@
 #include "serving-layer/framing.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
+#include "serving-layer/openapi.h"
+#include "views/event.h"
 
 /* A row a route. */
 /* clang-format off */
 const struct route routes[] = {
     {"POST", "/v1/events", "accepts one event, a JSON array or NDJSON",
-     handle_post_events, ROLE_WRITE, .body = "Events", .answer = "Accepted"},
+     handle_post_events, ROLE_WRITE, .body = "Events", .accepts = "application/json|application/x-ndjson",
+     .answer = "Accepted", .statuses = "202"},
     {"GET", "/v1/views", "the catalogue of views",
      handle_views, ROLE_READ, .answer = "Views"},
     {"GET", "/v1/views/{view}/{group*}", "the counters of a group, largest first",
-     handle_view_group, ROLE_READ, {layer_parameter, view_group_parameters}, .answer = "Group"},
+     handle_view_group, ROLE_READ, {layer_parameter, view_group_parameters}, .answer = "Group", .statuses = "404"},
     {"POST", "/v1/views/read", "up to 1,000 groups, all members, one snapshot",
      handle_views_read, ROLE_READ, {layer_parameter}, .body = "ReadGroups", .answer = "Groups"},
     {"GET", "/v1/items/{item}/similar", "items similar to an item",
@@ -33,16 +36,61 @@ const struct route routes[] = {
      handle_status, ROLE_READ, .answer = "Status"},
     {"GET", "/v1", "this list",
      handle_routes, ROLE_READ, .answer = "Routes"},
+    {"GET", "/openapi.json", "the OpenAPI document of this API",
+     handle_openapi, .answer = "OpenApi"},
     {"GET", "/healthz", "the process lives",
      handle_healthz, .answer = "Alive", .always = true},
     {"GET", "/readyz", "it can answer",
-     handle_readyz, .answer = "Ready", .always = true},
+     handle_readyz, .answer = "Ready", .statuses = "503", .always = true},
     {"GET", "/metrics", "figures for Prometheus",
-     handle_metrics, ROLE_READ, .always = true},
+     handle_metrics, ROLE_READ, .content = "text/plain", .always = true},
 };
 /* clang-format on */
 
 const int n_routes = sizeof routes / sizeof *routes;
+
+/* ---- what stands for {name} in a pattern ---- */
+
+static const struct parameter_row path_parameters[] = {
+    {"item", PARAMETER_TEXT, NULL, 1, EVENT_ID_BYTES, .sentence = "An item's id.",
+     .example = "85123A"},
+    {"user", PARAMETER_TEXT, NULL, 1, EVENT_ID_BYTES, .sentence = "A user's id.", .example = "u42"},
+    {"view", PARAMETER_TEXT, NULL, 1, 64, .sentence = "A view: GET /v1/views lists them.",
+     .example = "together"},
+    {"group", PARAMETER_TEXT, NULL, 1, 1024,
+     .sentence = "A group of the view: what it is, GET /v1/views says. One that is not there has "
+                 "no counters.",
+     .example = "85123A"},
+    {0}};
+
+const struct parameter_row *route_path_parameter(struct text name)
+{
+    for (const struct parameter_row *row = path_parameters; row->name; row++)
+        if (text_equal(name, text_of(row->name)))
+            return row;
+    return NULL;
+}
+
+bool route_next_name(const char **at, struct text *name)
+{
+    const char *open = strchr(*at, '{');
+    if (!open)
+        return false;
+    *name = (struct text){open + 1, strcspn(open + 1, "*}")};
+    *at = open + 1 + name->n;
+    return true;
+}
+
+/* 0, or -1: what stands for a name is not in its range. */
+static int path_take(const struct call *call, struct request_error *error)
+{
+    struct text name;
+    int n = 0;
+    for (const char *at = call->route->pattern; route_next_name(&at, &name); n++)
+        if (request_check(route_path_parameter(name), call->arg[n], error))
+            return -1;
+    return 0;
+}
 
 static const char *method_of(enum evhttp_cmd_type type)
 {
@@ -99,7 +147,8 @@ static void call_handle(struct call *call)
     struct request_error error;
     if (!call->route->always && is_refused(call))
         return;
-    if (request_take(&call->request, call->route->parameters, ROUTE_TABLES, &error))
+    if (path_take(call, &error) ||
+        request_take(&call->request, call->route->parameters, ROUTE_TABLES, &error))
         call_wrong_request(call, &error);
     else
         call->route->handle(call);
@@ -164,5 +213,11 @@ void handle_routes(struct call *call)
         json_put(&call->out, "}");
     }
     json_put(&call->out, "]}\n");
+    call_reply(call, 200, "application/json");
+}
+
+void handle_openapi(struct call *call)
+{
+    openapi_put(&call->out, routes, n_routes);
     call_reply(call, 200, "application/json");
 }
