@@ -5,10 +5,12 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "serving-layer/connections.h"
 #include "serving-layer/figures.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
+#include "serving-layer/openapi.h"
 
 static const char *status_title(int status)
 {
@@ -39,6 +41,11 @@ void call_reply(struct call *call, int status, const char *content_type)
 {
     struct evkeyvalq *headers = evhttp_request_get_output_headers(call->http);
     struct evbuffer *body = evbuffer_new();
+    if (call->route && !openapi_has_status(call->route, status))
+        log_error(
+            "serve",
+            "answered with a status that its row in routes.c does not have status=%d route=%s",
+            status, call->route->pattern);
     evhttp_add_header(headers, "Content-Type", content_type);
     evbuffer_add(body, call->out.at, call->out.n);
     figures_count(&call->loop->figures, call->route, status, clock_monotonic_us() - call->began_us);

@@ -101,6 +101,7 @@ static const char *method_of(enum evhttp_cmd_type type)
     case EVHTTP_REQ_PUT: return "PUT";
     case EVHTTP_REQ_DELETE: return "DELETE";
     case EVHTTP_REQ_PATCH: return "PATCH";
+    case EVHTTP_REQ_TRACE: return "TRACE";
     default: return "OPTIONS";
     }
 }
