@@ -80,6 +80,19 @@ $(out)/handover/speed_view.o: $(out)/handover/tandem.lua.inc
 $(out)/serving-layer/openapi.o: $(patsubst %,$(out)/%.inc,$(wildcard serving-layer/openapi/*.json))
 $(out)/batch-layer/schema.o: $(patsubst %,$(out)/%.inc,$(wildcard batch-layer/schema/*.sql))
 
+# The pages, bundled by node into one table that every flavour shares. What npm brings is asked for only when the lock file changes.
+web := build/web/static_files.inc
+build/web/npm.done: $(addprefix serving-layer/web/,package.json package-lock.json .npmrc)
+	@command -v node npm >/dev/null || { echo "node and npm are missing: make setup" >&2; exit 1; }
+	@mkdir -p $(@D)
+	$(if $(quiet),@echo "  NPM $(@D)")
+	$(quiet)cp $^ $(@D) && cd $(@D) && npm ci --ignore-scripts --loglevel=error >/dev/null
+	@touch $@
+$(web): build/web/npm.done $(shell find serving-layer/web)
+	$(if $(quiet),@echo "  WEB $@")
+	$(quiet)node serving-layer/web/build.mjs build/web
+$(out)/serving-layer/static_files.o: $(web)
+
 -include $(wildcard $(out)/*/*.d $(out)/*/*/*.d)
 
 # Tests: each tests/<kind>/test_<name>.c is a program of its own; other .c files beside it are linked into all of that kind.
@@ -179,7 +192,7 @@ lint: lint-format lint-tidy pure all
 	@echo "lint: clean"
 lint-format:
 	@clang-format --dry-run -Werror $(sources)
-lint-tidy: $(addprefix $(out)/,$(addsuffix .inc,handover/tandem.lua $(wildcard batch-layer/schema/*.sql serving-layer/openapi/*.json)))
+lint-tidy: $(web) $(addprefix $(out)/,$(addsuffix .inc,handover/tandem.lua $(wildcard batch-layer/schema/*.sql serving-layer/openapi/*.json)))
 	@tests/lint/tidy "$(CPPFLAGS) -std=c17 -I. -I$(out)" $(filter %.c,$(sources))
 pure: $(views)
 	@tests/lint/pure $<
@@ -195,7 +208,7 @@ $(out)/tests/bench/%: $(out)/tests/bench/%.o $(layer_libraries) $(shared)
 
 .PHONY: clean help
 clean:
-	rm -rf build/bin build/release-* build/sanitize-* build/fuzz-*
+	rm -rf build/bin build/web/static_files.inc build/release-* build/sanitize-* build/fuzz-*
 
 help:
 	@echo "make demo [DATA=file]   set-up, private servers, layers, events, answers, audit"

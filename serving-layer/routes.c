@@ -44,6 +44,16 @@ const struct route routes[] = {
      handle_readyz, .answer = "Ready", .statuses = "503", .always = true},
     {"GET", "/metrics", "figures for Prometheus",
      handle_metrics, ROLE_READ, .content = "text/plain", .always = true},
+    {"GET", "/", "the console",
+     .handle = handle_static, .role = ROLE_ANYONE, .is_page = true},
+    {"GET", "/docs", "this API, to read",
+     .handle = handle_static, .role = ROLE_ANYONE, .is_page = true},
+    {"GET", "/shop", "the demo shop",
+     .handle = handle_static, .role = ROLE_ANYONE, .is_page = true},
+    {"GET", "/tracker.js", "what a shop's pages load to send events",
+     .handle = handle_static, .role = ROLE_ANYONE, .is_page = true},
+    {"GET", "/assets/{file*}", "scripts, styles and pictures of these pages",
+     .handle = handle_static, .role = ROLE_ANYONE, .is_page = true},
 };
 /* clang-format on */
 
@@ -61,6 +71,7 @@ static const struct parameter_row path_parameters[] = {
      .sentence = "A group of the view: what it is, GET /v1/views says. One that is not there has "
                  "no counters.",
      .example = "85123A"},
+    {"file", PARAMETER_TEXT, NULL, 1, 256, .sentence = "A file's name."},
     {0}};
 
 const struct parameter_row *route_path_parameter(struct text name)

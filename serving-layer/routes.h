@@ -57,5 +57,6 @@ void handle_readyz(struct call *call);
 void handle_metrics(struct call *call); /* handle_metrics.c */
 void handle_routes(struct call *call);  /* routes.c */
 void handle_openapi(struct call *call);
+void handle_static(struct call *call); /* static_files.c */
 
 #endif
