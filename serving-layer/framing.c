@@ -54,11 +54,10 @@ void framing_look(struct framing_look *look, const char *at, size_t n)
         look_at_byte(look, at[i]);
 }
 
-/* libevent reads no body of a HEAD or TRACE: it would take it for the next request. */
+/* libevent reads no body of a HEAD: it would take it for the next request. */
 static bool has_unread_body(const struct evhttp_request *request, const char *length)
 {
-    enum evhttp_cmd_type method = evhttp_request_get_command(request);
-    return (method == EVHTTP_REQ_HEAD || method == EVHTTP_REQ_TRACE) &&
+    return evhttp_request_get_command(request) == EVHTTP_REQ_HEAD &&
            length[strspn(length, "0")] != 0;
 }
 
@@ -85,7 +84,7 @@ int framing_check(struct evhttp_request *request, const char **why)
             return 400;
         }
         if (has_unread_body(request, header->value)) {
-            *why = "a HEAD or TRACE has no body";
+            *why = "a HEAD has no body";
             return 400;
         }
     }

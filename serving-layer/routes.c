@@ -200,6 +200,8 @@ void routes_handle(struct evhttp_request *http, void *context)
     call->body.n = evbuffer_get_length(in);
     call->body.at = call->body.n ? (const char *)evbuffer_pullup(in, -1) : "";
     loop->calls++;
+    if (evhttp_request_get_command(http) == EVHTTP_REQ_TRACE)
+        call_close(call); /* libevent would take its body for the next request */
     if (status) {
         loop->figures.badly_framed++;
         call_close(call);

@@ -1,0 +1,89 @@
+"""
+Each parameter of the query at the ends of its range, made from the document and asked of the server: what the document allows is
+taken, what lies one beside it is a 400 that names the parameter. So is a parameter that the call does not have, or has once and is given twice.
+"""
+from urllib.parse import quote, urlencode
+
+import requests
+
+IN_RANGE = (200, 202, 204, 404, 422)  # 404, 422: what the path or the body names; never for the query
+
+
+def values(schema):
+    """(value, is it allowed?)"""
+    if "enum" in schema:
+        last = str(schema["enum"][-1])
+        return [(value, True) for value in schema["enum"]] + [(last + "x", False), ("", False), (last.upper() + "0", False)]
+    if schema["type"] == "integer":
+        low, high = schema["minimum"], schema["maximum"]
+        return [(low, True), (high, True), (low - 1, False), (high + 1, False), ("", False), (f"{low}.0", False), ("1e0", False),
+                ("9" * 40, False)]
+    low, high = schema["minLength"], schema["x-max-bytes"]
+    return [("a" * max(low, 1), True), ("a" * high, True), ("a" * (high + 1), False), ("é" * (high // 2 + 1), False)] + \
+        ([("", False)] if low else [])
+
+
+def path_of(operation):
+    path = operation.path
+    for parameter in operation.parameters("path"):
+        path = path.replace("{%s}" % parameter["name"], quote(str(parameter["example"]), safe=""))
+    return path
+
+
+class Asking:
+    """Asks an operation with a query; what is not as it should be is remembered."""
+
+    def __init__(self, tandem, document, session):
+        self.url, self.document, self.session, self.wrong, self.asked = tandem.url, document, session, [], 0
+
+    def body_of(self, operation):
+        content = operation.what.get("requestBody", {}).get("content", {})
+        schema = self.document.resolved(content.get("application/json", {}).get("schema"))
+        return schema["examples"][0] if schema else None
+
+    def ask(self, operation, name, query, allowed):
+        answer = self.session.request(operation.method, f"{self.url}{path_of(operation)}?{urlencode(query)}",
+                                      json=self.body_of(operation), timeout=30, stream=True)
+        self.asked += 1
+        refused = answer.status_code == 400 and answer.json().get("field") == name
+        why = operation.why_not(answer.status_code, answer.headers["Content-Type"], answer.content) \
+            if "event-stream" not in answer.headers["Content-Type"] else None
+        answer.close()
+        if why or refused == allowed or (allowed and answer.status_code not in IN_RANGE):
+            self.wrong.append(f"{operation.name}?{urlencode(query)[:100]}: {answer.status_code} {why or answer.text[:200]}")
+
+    def parameter(self, operation, parameter):
+        name, schema = parameter["name"], parameter["schema"]
+        repeats = schema.get("maxItems", 1)
+        for value, allowed in values(schema.get("items", schema)):
+            self.ask(operation, name, [(name, value)], allowed)
+        value = str(next(value for value, allowed in values(schema.get("items", schema)) if allowed))
+        self.ask(operation, name, [(name, value)] * repeats, True)
+        self.ask(operation, name, [(name, value)] * (repeats + 1), False)
+
+
+# A query of one parameter is refused where that needs another: these are given with it.
+def test_each_parameter_is_taken_within_its_range_and_refused_beside_it(tandem, document):
+    with requests.Session() as session:
+        asking = Asking(tandem, document, session)
+        for operation in document.operations:
+            asking.ask(operation, "nosuch", [("nosuch", 1)], False)
+            for parameter in operation.parameters("query"):
+                asking.parameter(operation, parameter)
+    print(f"asked {asking.asked} times")
+    assert asking.asked > 50 and not asking.wrong, "\n".join(asking.wrong)
+
+
+def test_what_stands_in_a_path_is_checked_as_the_document_says(tandem, document):
+    wrong = []
+    for operation in document.operations:
+        for parameter in operation.parameters("path"):
+            schema = document.resolved(parameter["schema"])
+            if "x-max-bytes" not in schema or operation.method != "GET":
+                continue
+            for n in (schema["x-max-bytes"], schema["x-max-bytes"] + 1):
+                path = path_of(operation).replace(quote(str(parameter["example"]), safe=""), "a" * n)
+                status = tandem.get(path).status_code
+                if (status == 400) != (n > schema["x-max-bytes"]):
+                    wrong.append(f"{operation.name} with {n} bytes for {parameter['name']}: {status}")
+    assert not wrong, "\n".join(wrong)
