@@ -27,7 +27,7 @@ LDFLAGS  += $(sanitize) -pthread
 
 libs_speed := -lrdkafka -lhiredis -lpq
 libs_batch := -lrdkafka -lhiredis -lpq
-libs_serve := -levent -levent_pthreads -lrdkafka -lhiredis -lpq -ljansson -lm
+libs_serve := -levent -levent_pthreads -lrdkafka -lhiredis -lpq -ljansson -lsodium -lz -lm
 libs_feed  := -lrdkafka -lpq -lcurl -llzma -lm
 
 programs := tandem-speed tandem-batch tandem-serve tandem-feed

@@ -11,6 +11,10 @@ static const char tables[] = {
 #include "batch-layer/schema/001-master-dataset-and-views.sql.inc"
     0};
 
+static const char keys[] = {
+#include "batch-layer/schema/003-api-keys.sql.inc"
+    0};
+
 /* The table may be another application's: then this fails and says so. */
 static int deployment_find(PGconn *db, struct schema_found *found, struct err *err)
 {
@@ -109,7 +113,7 @@ int schema_create(PGconn *db, const char *deployment, const char *topic, int par
                   struct err *err)
 {
     if (encoding_check(db, err) || statement_run(db, err, "BEGIN") < 0 ||
-        script_run(db, tables, err))
+        script_run(db, tables, err) || script_run(db, keys, err))
         return -1;
     for (int p = 0; p < partitions; p++)
         if (partition_create(db, p, err))

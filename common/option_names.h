@@ -22,9 +22,15 @@ static const char *const option_names[] = {
     "BUFFER_BYTES",
     "CALLS",
     "CONNECTIONS",
+    "CORS_ORIGINS",
+    "METRICS_OPEN",
     "REQUEST_S",
     "READ_TIMEOUT_MS",
     "THREADS",
+    /* tandem-serve key */
+    "BURST",
+    "LABEL",
+    "ROLE",
     /* tandem-speed */
     "BATCH_EVENTS",
     "BATCH_WAIT_MS",

@@ -17,13 +17,17 @@ static const char *status_title(int status)
     switch (status) {
     case 200: return "OK";
     case 202: return "Accepted";
+    case 204: return "No Content";
     case 304: return "Not Modified";
     case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
     case 411: return "Length Required";
     case 413: return "Content Too Large";
     case 422: return "Unprocessable Content";
+    case 429: return "Too Many Requests";
     case 503: return "Service Unavailable";
     default: return "Internal Server Error";
     }
@@ -40,14 +44,13 @@ static void call_free(struct call *call)
 
 void call_reply(struct call *call, int status, const char *content_type)
 {
-    struct evkeyvalq *headers = evhttp_request_get_output_headers(call->http);
     struct evbuffer *body = evbuffer_new();
+    status = manners_end(call, status, content_type);
     if (call->route && !openapi_has_status(call->route, status))
         log_error(
             "serve",
             "answered with a status that its row in routes.c does not have status=%d route=%s",
             status, call->route->pattern);
-    evhttp_add_header(headers, "Content-Type", content_type);
     evbuffer_add(body, call->out.at, call->out.n);
     figures_count(&call->loop->figures, call->route, status, clock_monotonic_us() - call->began_us);
     evhttp_send_reply(call->http, status, status_title(status),
@@ -60,6 +63,7 @@ void call_reply(struct call *call, int status, const char *content_type)
 void call_problem(struct call *call, int status, const char *detail, const char *field, long index)
 {
     struct bytes *out = &call->out;
+    manners_log_problem(call, status, detail);
     bytes_clear(out);
     json_put(out, "{\"type\":\"about:blank\",\"title\":");
     json_put_text(out, text_of(status_title(status)));
@@ -75,6 +79,8 @@ void call_problem(struct call *call, int status, const char *detail, const char 
         json_put(out, ",\"index\":");
         json_put_int(out, index);
     }
+    json_put(out, ",\"request_id\":");
+    json_put_text(out, text_of(call->id));
     json_put(out, "}\n");
     call_reply(call, status, "application/problem+json");
 }
@@ -102,24 +108,42 @@ void call_unavailable(struct call *call, const char *detail)
     call_problem(call, 503, detail, NULL, -1);
 }
 
-void call_reply_snapshot(struct call *call, const struct snapshot *snapshot)
+static void reply_as_of(struct call *call, int64_t batch, int partitions, const int64_t *boundary,
+                        const int64_t *as_of, bool degraded)
 {
     static const char *const layers[] = {"merged", "batch", "speed"};
     struct bytes *out = &call->out;
-    int partitions = snapshot_partitions(snapshot);
-    const int64_t *boundary = snapshot_boundary(snapshot);
     json_put(out, ",\"batch\":");
-    json_put_int(out, snapshot_batch(snapshot));
+    json_put_int(out, batch);
     json_put(out, ",\"boundary\":");
     json_put_ints(out, boundary, partitions);
     json_put(out, ",\"as_of\":");
-    json_put_ints(out, call->layer == LAYER_BATCH ? boundary : snapshot_as_of(snapshot),
-                  partitions);
+    json_put_ints(out, call->layer == LAYER_BATCH ? boundary : as_of, partitions);
     json_put(out, ",\"layer\":\"");
     json_put(out, layers[call->layer]);
-    json_put(out,
-             snapshot_degraded(snapshot) ? "\",\"degraded\":true}\n" : "\",\"degraded\":false}\n");
+    json_put(out, degraded ? "\",\"degraded\":true}\n" : "\",\"degraded\":false}\n");
     call_reply(call, 200, "application/json");
+}
+
+void call_reply_snapshot(struct call *call, const struct snapshot *snapshot)
+{
+    reply_as_of(call, snapshot_batch(snapshot), snapshot_partitions(snapshot),
+                snapshot_boundary(snapshot), snapshot_as_of(snapshot), snapshot_degraded(snapshot));
+}
+
+void call_keep_as_of(struct kept_as_of *kept, const struct snapshot *snapshot)
+{
+    kept->batch = snapshot_batch(snapshot);
+    kept->partitions = snapshot_partitions(snapshot);
+    kept->degraded = snapshot_degraded(snapshot);
+    size_t bytes = (size_t)kept->partitions * sizeof *kept->as_of;
+    memcpy(kept->boundary, snapshot_boundary(snapshot), bytes);
+    memcpy(kept->as_of, snapshot_as_of(snapshot), bytes);
+}
+
+void call_reply_kept(struct call *call, const struct kept_as_of *kept)
+{
+    reply_as_of(call, kept->batch, kept->partitions, kept->boundary, kept->as_of, kept->degraded);
 }
 
 void call_ask(struct call *call, const struct row_ref *rows, size_t n, struct text user,

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/options.h" /* PARTITIONS_MAX */
+#include "serving-layer/manners.h"
 #include "serving-layer/reader.h"
 #include "serving-layer/request.h"
 
@@ -27,8 +29,9 @@ struct call {
     struct text body;
     struct bytes out; /* the answer's JSON */
     int64_t began_us;
-    enum layer layer; /* that the answer is of */
-    void *more;       /* the handler's own */
+    char id[REQUEST_ID_BYTES + 1]; /* X-Request-ID */
+    enum layer layer;              /* that the answer is of */
+    void *more;                    /* the handler's own */
 };
 
 void call_reply(struct call *call, int status, const char *content_type);
@@ -43,6 +46,16 @@ void call_unavailable(struct call *call, const char *detail);
 
 /* Appends "batch", "boundary", "as_of", "layer", "degraded" and the closing brace, and replies 200. */
 void call_reply_snapshot(struct call *call, const struct snapshot *snapshot);
+
+/* The same for an answer that is made later: what of a snapshot outlives it. */
+struct kept_as_of {
+    int64_t batch;
+    int partitions;
+    bool degraded;
+    int64_t boundary[PARTITIONS_MAX], as_of[PARTITIONS_MAX];
+};
+void call_keep_as_of(struct kept_as_of *kept, const struct snapshot *snapshot);
+void call_reply_kept(struct call *call, const struct kept_as_of *kept);
 
 /* Asks the loop's reader; `done` gets the call as its context, and no snapshot when there is no batch view yet. */
 void call_ask(struct call *call, const struct row_ref *rows, size_t n, struct text user,

@@ -4,6 +4,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
@@ -31,6 +32,7 @@ struct connection {
     struct framing_look look; /* at its head */
     bool called;              /* a request has arrived and is not answered */
     bool refused, shut;
+    enum { PEER_UNASKED, PEER_LOCAL, PEER_REMOTE } peer;
     int fd;          /* its place in all->by_fd; -1: none yet */
     int64_t idle_us; /* since when it is in all->idle; 0: it is not */
     TAILQ_ENTRY(connection) in_idle;
@@ -308,6 +310,31 @@ void connection_answered(struct connection *connection)
 bool connection_is_ambiguous(const struct connection *connection)
 {
     return connection->look.ambiguous;
+}
+
+static bool address_is_local(const struct sockaddr_storage *address)
+{
+    const struct in6_addr *six = &((const struct sockaddr_in6 *)address)->sin6_addr;
+    const unsigned char *four =
+        (const unsigned char *)&((const struct sockaddr_in *)address)->sin_addr;
+    if (address->ss_family == AF_INET)
+        return four[0] == 127;
+    if (address->ss_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127);
+    return address->ss_family == AF_UNIX;
+}
+
+bool connection_is_local(struct connection *connection)
+{
+    struct sockaddr_storage address;
+    socklen_t bytes = sizeof address;
+    if (connection->peer == PEER_UNASKED)
+        connection->peer = !getpeername(bufferevent_getfd(connection->stream),
+                                        (struct sockaddr *)&address, &bytes) &&
+                                   address_is_local(&address)
+                               ? PEER_LOCAL
+                               : PEER_REMOTE;
+    return connection->peer == PEER_LOCAL;
 }
 
 const char *connection_refusal(const struct connection *connection)

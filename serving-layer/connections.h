@@ -33,6 +33,9 @@ void connections_free(struct connections *all); /* before the evhttp */
 struct connection *connection_of(struct connections *all, struct evhttp_request *request);
 void connection_answered(struct connection *connection);
 
+/* Does it come from this machine (loopback, a socket of the file system)? */
+bool connection_is_local(struct connection *connection);
+
 /* Held the head of the request at hand bytes that two readers may read in two ways (framing.h)? Until connection_answered. */
 bool connection_is_ambiguous(const struct connection *connection);
 

@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum { FIGURES_ROUTES = 24, FIGURES_STATUSES = 6, FIGURES_BUCKETS = 12 };
+enum { FIGURES_ROUTES = 64, FIGURES_STATUSES = 6, FIGURES_BUCKETS = 12 };
 
 struct route;
 

@@ -6,6 +6,8 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "common/random.h"
+#include "serving-layer/access_key.h"
+#include "serving-layer/ingest.h"
 #include "serving-layer/ingest_body.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
@@ -13,8 +15,13 @@
 #include "serving-layer/routes.h"
 #include "serving-layer/watcher.h"
 
+const struct parameter_row post_parameters[] = {
+    {"key", PARAMETER_TEXT, NULL, 1, KEY_BYTES,
+     .sentence = "A key with role write, for navigator.sendBeacon, which cannot set a header."},
+    {0}};
+
 /* A ULID (github.com/ulid/spec): 48 bits of time, 80 of randomness, Crockford's base 32: sorts by time. */
-static void make_id(char *into, int64_t now_ms)
+void ingest_new_id(char *into, int64_t now_ms)
 {
     static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     unsigned char random[16];
@@ -83,21 +90,29 @@ static void refused(struct call *call, const struct ingest_refusal *refusal)
     bytes_free(&detail);
 }
 
+bool ingest_may_post(struct call *call, size_t n_events)
+{
+    struct loop *loop = call->loop;
+    if (!watcher_log_is_ours(loop->watcher))
+        call_unavailable(
+            call,
+            "Kafka's topic has not been checked yet: it is away, or this server has just started");
+    else if (!producer_has_room(loop->producer, n_events))
+        call_unavailable(call,
+                         "too many events wait for Kafka: send them again with the same event_ids");
+    else
+        return true;
+    return false;
+}
+
 void handle_post_events(struct call *call)
 {
     struct loop *loop = call->loop;
     struct ingest_refusal refusal;
     if (ingest_body_parse(&loop->body, loop->decoder, call->body, is_ndjson(call), clock_unix_ms(),
-                          make_id, &refusal)) {
+                          ingest_new_id, &refusal)) {
         refused(call, &refusal);
-    } else if (!watcher_log_is_ours(loop->watcher)) {
-        call_unavailable(
-            call,
-            "Kafka's topic has not been checked yet: it is away, or this server has just started");
-    } else if (!producer_has_room(loop->producer, loop->body.n)) {
-        call_unavailable(call,
-                         "too many events wait for Kafka: send them again with the same event_ids");
-    } else {
+    } else if (ingest_may_post(call, loop->body.n)) {
         accepted_put(call);
         loop->posts++;
         producer_post(loop->producer, &loop->body, on_done, call);

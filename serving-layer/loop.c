@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "common/stop.h"
 #include "serving-layer/connections.h"
+#include "serving-layer/manners.h"
 #include "serving-layer/producer.h"
 #include "serving-layer/routes.h"
 
@@ -90,6 +91,7 @@ struct loop *loop_new(struct server *server, const struct serve_settings *settin
     loop->drain = event_new(loop->base, -1, EV_PERSIST, on_drain, loop);
     event_add(loop->on_stop, NULL);
     loop->decoder = event_decoder_new();
+    loop->manners = manners_new(settings);
     struct reader_settings reads = {settings->deployment.redis,
                                     (int)settings->deployment.partitions, NULL,
                                     (int)settings->redis_timeout_ms};
@@ -132,5 +134,6 @@ void loop_free(struct loop *loop)
         event_base_free(loop->base);
     event_decoder_free(loop->decoder);
     ingest_body_free(&loop->body);
+    manners_free(loop->manners);
     free(loop);
 }

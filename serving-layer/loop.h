@@ -12,6 +12,8 @@
 
 struct connections;
 struct jobs;
+struct keys;
+struct manners;
 struct producer;
 struct server;
 struct watcher;
@@ -28,6 +30,8 @@ struct serve_settings {
     int64_t calls;       /* in hand */
     int64_t request_s, answer_s;
     int64_t buffer_bytes;
+    const char *cors_origins; /* origins.h */
+    bool metrics_open;        /* GET /metrics needs no key */
 };
 
 struct loop {
@@ -44,6 +48,7 @@ struct loop {
     struct producer *producer;
     struct event_decoder *decoder;
     struct ingest_body body;
+    struct manners *manners;
     struct figures figures;
     int calls; /* under way */
     int posts; /* of them, those that wait for Kafka: bounded by their events (producer.h) */
@@ -53,6 +58,7 @@ struct loop {
 
 struct server { /* what the loops share */
     struct jobs *jobs;
+    struct keys *keys;
     struct loop **loop;
     int n_loops;
     int64_t started_ms;

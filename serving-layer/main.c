@@ -17,15 +17,18 @@
 #include "handover/speed_view.h"
 #include "serving-layer/batch_store.h"
 #include "serving-layer/jobs.h"
+#include "serving-layer/key_command.h"
+#include "serving-layer/keys.h"
 #include "serving-layer/loop.h"
+#include "serving-layer/origins.h"
 #include "serving-layer/watcher.h"
 
 static const struct options_usage usage = {
     .program = "tandem-serve",
-    .synopsis = "[options]",
+    .synopsis = "[key COMMAND] [options]",
     .about = "Answers over HTTP from batch view and speed view together, and accepts events.\n"
              "GET /v1 lists the routes. Stop with SIGTERM.",
-    .commands = "",
+    .commands = "  key       makes, lists and revokes API keys: `tandem-serve key --help`\n",
 };
 
 static void settings_read(struct serve_settings *s, int argc, char **argv)
@@ -123,6 +126,19 @@ static void settings_read(struct serve_settings *s, int argc, char **argv)
          .into = &s->buffer_bytes,
          .min = 4 << 20,
          .max = INT64_C(1) << 40},
+        {.name = "cors_origins",
+         .type = OPTION_TEXT,
+         .initial = "",
+         .unit = "origins",
+         .sentence =
+             "Web pages that may use the API: https://shop.example,... or * for all; none by default.",
+         .into = &s->cors_origins},
+        {.name = "metrics_open",
+         .type = OPTION_FLAG,
+         .initial = "0",
+         .unit = "",
+         .sentence = "GET /metrics needs no key.",
+         .into = &s->metrics_open},
     };
     enum { OWN = sizeof own / sizeof *own };
     struct option_row rows[OPTIONS_DEPLOYMENT + OWN];
@@ -138,6 +154,11 @@ static void settings_check(const struct serve_settings *s)
     struct err err;
     if (speed_servers_parse(s->deployment.redis, &servers, &err)) {
         log_error("serve", "TANDEM_REDIS: %s", err.message);
+        exit(2);
+    }
+    const char *fault = origins_fault(s->cors_origins);
+    if (fault) {
+        log_error("serve", "TANDEM_CORS_ORIGINS=%s %s", s->cors_origins, fault);
         exit(2);
     }
     if (!strrchr(s->listen, ':')) {
@@ -223,7 +244,9 @@ static int serve(const struct serve_settings *settings, int listener, struct err
     struct watcher *watcher = watcher_new(&settings->deployment);
     struct jobs *jobs =
         jobs_new(&(struct jobs_settings){settings->deployment.postgres, JOB_THREADS, JOBS_WAITING});
+    struct keys *keys = keys_new(settings->deployment.postgres);
     struct server server = {.jobs = jobs,
+                            .keys = keys,
                             .loop = xcalloc((size_t)settings->threads, sizeof *server.loop),
                             .started_ms = clock_unix_ms()};
     int failed = 0;
@@ -240,6 +263,8 @@ static int serve(const struct serve_settings *settings, int listener, struct err
         failed = -1;
     watcher_free(watcher); /* before the loops that it calls back */
     jobs_free(jobs);
+    server.jobs = NULL; /* for who still asks */
+    keys_free(keys);
     for (int i = 0; i < server.n_loops; i++)
         loop_free(server.loop[i]);
     free(server.loop);
@@ -251,6 +276,8 @@ int main(int argc, char **argv)
 {
     struct serve_settings settings = {0};
     struct err err = {0};
+    if (argc > 1 && strcmp(argv[1], "key") == 0)
+        return key_main(argc - 1, argv + 1);
     settings_read(&settings, argc, argv);
     settings_check(&settings);
     descriptors_allow(&settings);

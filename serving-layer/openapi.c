@@ -5,15 +5,18 @@
 #include <string.h>
 
 #include "serving-layer/json_out.h"
+#include "serving-layer/openapi_parts.h"
 #include "views/catalogue.h"
+
+#define RATE_HEADERS "RateLimit-Limit|RateLimit-Remaining|RateLimit-Reset"
 
 /* Each a JSON object, whose members are taken over. */
 static const char head[] = {
-    /* what it is, and the tags */
+/* what it is, and the tags */
 #include "serving-layer/openapi/head.json.inc"
 };
 static const char components[] = {
-    /* how keys are sent, headers, problems */
+/* how keys are sent, headers, problems */
 #include "serving-layer/openapi/components.json.inc"
 };
 static const char schemas[] = {
@@ -36,173 +39,13 @@ static const char *const tags[][2] = {
     {"", "Operation"},
 };
 
-/* ---- JSON, with the commas that it needs ---- */
-
-static void comma(struct bytes *out)
-{
-    char last = out->at[out->n - 1];
-    if (last != '{' && last != '[' && last != ':')
-        json_put(out, ",");
-}
-
-static void key(struct bytes *out, struct text name)
-{
-    comma(out);
-    json_put_text(out, name);
-    json_put(out, ":");
-}
-
-static void open_key(struct bytes *out, const char *name, const char *bracket)
-{
-    key(out, text_of(name));
-    json_put(out, bracket);
-}
-
-static void text_field(struct bytes *out, const char *name, const char *value)
-{
-    key(out, text_of(name));
-    json_put_text(out, text_of(value));
-}
-
-static void int_field(struct bytes *out, const char *name, int64_t value)
-{
-    key(out, text_of(name));
-    json_put_int(out, value);
-}
-
 /* The members of an object that is there as text. */
 static void members_put(struct bytes *out, const char *json, size_t n)
 {
     while (json[n - 1] != '}')
         n--;
-    comma(out);
+    part_comma(out);
     bytes_put(out, json + 1, n - 2);
-}
-
-/* Takes the first of "a|b|c" off the list; false when none is left. */
-static bool next_of(const char **list, struct text *one)
-{
-    if (!*list || !**list)
-        return false;
-    *one = (struct text){*list, strcspn(*list, "|")};
-    *list += one->n + ((*list)[one->n] == '|');
-    return true;
-}
-
-/* {"$ref":"#/components/KIND/NAME"} */
-static void reference_put(struct bytes *out, const char *kind, struct text name)
-{
-    json_put(out, "{\"$ref\":\"#/components/");
-    json_put(out, kind);
-    json_put(out, "/");
-    bytes_put_text(out, name);
-    json_put(out, "\"}");
-}
-
-/* ---- parameters ---- */
-
-static void choices_put(struct bytes *out, const char *choices)
-{
-    struct text one;
-    open_key(out, "enum", "[");
-    while (next_of(&choices, &one)) {
-        comma(out);
-        json_put_text(out, one);
-    }
-    json_put(out, "]");
-}
-
-/* The limit is in bytes, JSON Schema's in characters: the first is said beside it. */
-static void length_put(struct bytes *out, const struct parameter_row *row)
-{
-    int_field(out, "minLength", row->min);
-    int_field(out, "maxLength", row->max);
-    int_field(out, "x-max-bytes", row->max);
-    text_field(out, "pattern", "^[^\\u0000]*$");
-}
-
-static void value_schema_put(struct bytes *out, const struct parameter_row *row)
-{
-    bool is_number = row->type == PARAMETER_INT || row->type == PARAMETER_FLAG;
-    json_put(out, "{");
-    text_field(out, "type", is_number ? "integer" : "string");
-    if (row->type == PARAMETER_INT) {
-        int_field(out, "minimum", row->min);
-        int_field(out, "maximum", row->max);
-    } else if (row->type == PARAMETER_FLAG) {
-        open_key(out, "enum", "[0,1]");
-    } else if (row->type == PARAMETER_CHOICE) {
-        choices_put(out, row->choices);
-    } else {
-        length_put(out, row);
-    }
-    if (row->initial) {
-        key(out, text_of("default"));
-        if (is_number)
-            json_put(out, row->initial);
-        else
-            json_put_text(out, text_of(row->initial));
-    }
-    json_put(out, "}");
-}
-
-static void query_parameter_put(struct bytes *out, const struct parameter_row *row)
-{
-    comma(out);
-    json_put(out, "{");
-    text_field(out, "name", row->name);
-    text_field(out, "in", "query");
-    text_field(out, "description", row->sentence);
-    if (row->repeatable)
-        json_put(out, ",\"style\":\"form\",\"explode\":true");
-    open_key(out, "schema", "");
-    if (row->repeatable) {
-        json_put(out, "{\"type\":\"array\"");
-        int_field(out, "maxItems", REQUEST_REPEATS);
-        open_key(out, "items", "");
-        value_schema_put(out, row);
-        json_put(out, "}");
-    } else {
-        value_schema_put(out, row);
-    }
-    json_put(out, "}");
-}
-
-static void path_parameter_put(struct bytes *out, struct text name)
-{
-    const struct parameter_row *row = route_path_parameter(name);
-    assert(row); /* a pattern names what routes.c has no row for */
-    comma(out);
-    json_put(out, "{");
-    text_field(out, "name", row->name);
-    text_field(out, "in", "path");
-    json_put(out, ",\"required\":true");
-    text_field(out, "description", row->sentence);
-    if (row->example)
-        text_field(out, "example", row->example);
-    open_key(out, "schema", "");
-    if (text_equal(name, text_of("view")))
-        reference_put(out, "schemas", text_of("ViewName"));
-    else
-        value_schema_put(out, row);
-    json_put(out, "}");
-}
-
-static void parameters_put(struct bytes *out, const struct route *route)
-{
-    const char *headers = route->takes;
-    struct text name;
-    open_key(out, "parameters", "[");
-    for (const char *at = route->pattern; route_next_name(&at, &name);)
-        path_parameter_put(out, name);
-    for (int t = 0; t < ROUTE_TABLES; t++)
-        for (const struct parameter_row *row = route->parameters[t]; row && row->name; row++)
-            query_parameter_put(out, row);
-    while (next_of(&headers, &name)) {
-        comma(out);
-        reference_put(out, "parameters", name);
-    }
-    json_put(out, "]");
 }
 
 /* ---- bodies and answers ---- */
@@ -211,12 +54,12 @@ static void parameters_put(struct bytes *out, const struct route *route)
 static void content_put(struct bytes *out, const char *types, const char *schema)
 {
     struct text type;
-    open_key(out, "content", "{");
-    for (const char *left = types ? types : "application/json"; next_of(&left, &type);) {
-        key(out, type);
+    part_open(out, "content", "{");
+    for (const char *left = types ? types : "application/json"; part_next(&left, &type);) {
+        part_key(out, type);
         json_put(out, "{\"schema\":");
         if (schema)
-            reference_put(out, "schemas", text_of(schema));
+            part_reference(out, "schemas", text_of(schema));
         else
             json_put(out, "{\"type\":\"string\"}");
         json_put(out, "}");
@@ -235,7 +78,7 @@ int openapi_statuses(const struct route *route, int into[OPENAPI_STATUSES])
     struct text status;
     bool succeeds = false;
     int n = 0;
-    for (const char *left = route->statuses; next_of(&left, &status); n++) {
+    for (const char *left = route->statuses; part_next(&left, &status); n++) {
         into[n] = atoi(status.at);
         succeeds |= into[n] < 300;
     }
@@ -246,6 +89,8 @@ int openapi_statuses(const struct route *route, int into[OPENAPI_STATUSES])
         into[n++] = for_role[i];
     for (int i = 0; route->body && i < 3; i++)
         into[n++] = for_body[i];
+    if (route->etag)
+        into[n++] = 304;
     if (!route->always)
         into[n++] = 503;
     assert(n <= OPENAPI_STATUSES);
@@ -270,19 +115,25 @@ static const char *meaning(int status)
     }
 }
 
+static void headers_put(struct bytes *out, const struct route *route)
+{
+    const char *const lists[] = {"X-Request-ID", route->etag ? "ETag" : NULL,
+                                 route->role == ROLE_ANYONE ? NULL : RATE_HEADERS, route->gives};
+    struct text name;
+    part_open(out, "headers", "{");
+    for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
+        for (const char *left = lists[l]; part_next(&left, &name);) {
+            part_key(out, name);
+            part_reference(out, "headers", name);
+        }
+    json_put(out, "}");
+}
+
 static void success_put(struct bytes *out, const struct route *route, int status)
 {
-    const char *headers = route->gives;
-    struct text name;
     json_put(out, "{");
-    text_field(out, "description", meaning(status));
-    open_key(out, "headers", "{\"X-Request-ID\":");
-    reference_put(out, "headers", text_of("X-Request-ID"));
-    while (next_of(&headers, &name)) {
-        key(out, name);
-        reference_put(out, "headers", name);
-    }
-    json_put(out, "}");
+    part_text(out, "description", meaning(status));
+    headers_put(out, route);
     if (status != 204 && status != 304)
         content_put(out, route->content, route->answer);
     json_put(out, "}");
@@ -291,7 +142,7 @@ static void success_put(struct bytes *out, const struct route *route, int status
 static void responses_put(struct bytes *out, const struct route *route)
 {
     int statuses[OPENAPI_STATUSES], n = openapi_statuses(route, statuses);
-    open_key(out, "responses", "{");
+    part_open(out, "responses", "{");
     for (int s = 0; s < n; s++) {
         char digits[] = {'"',
                          (char)('0' + statuses[s] / 100),
@@ -300,12 +151,12 @@ static void responses_put(struct bytes *out, const struct route *route)
                          '"',
                          ':',
                          0};
-        comma(out);
+        part_comma(out);
         json_put(out, digits);
         if (statuses[s] < 400)
             success_put(out, route, statuses[s]);
         else
-            reference_put(out, "responses", (struct text){digits + 1, 3});
+            part_reference(out, "responses", (struct text){digits + 1, 3});
     }
     json_put(out, "}");
 }
@@ -316,7 +167,7 @@ static void security_put(struct bytes *out, enum role role)
 {
     static const char *const names[] = {
         [ROLE_WRITE] = "write", [ROLE_READ] = "read", [ROLE_ADMIN] = "admin"};
-    open_key(out, "security", "[");
+    part_open(out, "security", "[");
     for (int scheme = 0; role != ROLE_ANYONE && scheme < 2; scheme++) {
         json_put(out, scheme ? ",{\"apiKey\":[" : "{\"bearerAuth\":[");
         json_put_text(out, text_of(names[role]));
@@ -330,7 +181,7 @@ static void tag_put(struct bytes *out, const char *pattern)
     size_t t = 0;
     while (strncmp(pattern, tags[t][0], strlen(tags[t][0])) != 0)
         t++;
-    open_key(out, "tags", "[");
+    part_open(out, "tags", "[");
     json_put_text(out, text_of(tags[t][1]));
     json_put(out, "]");
 }
@@ -361,7 +212,7 @@ static void operation_id_put(struct bytes *out, const struct route *route)
         if (is_name(*c))
             id[n++] = is_name(c[-1]) ? *c : capital(*c);
     id[n] = 0;
-    text_field(out, "operationId", id);
+    part_text(out, "operationId", id);
 }
 
 static void summary_put(struct bytes *out, const char *does)
@@ -370,7 +221,7 @@ static void summary_put(struct bytes *out, const char *does)
     struct bytes summary = {0};
     bytes_put(&summary, &first, 1);
     bytes_put(&summary, does + 1, strlen(does + 1));
-    key(out, text_of("summary"));
+    part_key(out, text_of("summary"));
     json_put_text(out, bytes_text(&summary));
     bytes_free(&summary);
 }
@@ -380,16 +231,16 @@ static void operation_put(struct bytes *out, const struct route *route)
     struct bytes method = {0};
     for (const char *c = route->method; *c; c++)
         bytes_put(&method, &(char){small(*c)}, 1);
-    key(out, bytes_text(&method));
+    part_key(out, bytes_text(&method));
     bytes_free(&method);
     json_put(out, "{");
     tag_put(out, route->pattern);
     summary_put(out, route->does);
     operation_id_put(out, route);
     security_put(out, route->role);
-    parameters_put(out, route);
+    part_parameters(out, route);
     if (route->body) {
-        open_key(out, "requestBody", "{\"required\":true");
+        part_open(out, "requestBody", "{\"required\":true");
         content_put(out, route->accepts, route->body);
         json_put(out, "}");
     }
@@ -404,7 +255,7 @@ static void path_key_put(struct bytes *out, const char *pattern)
     for (const char *c = pattern; *c; c++)
         if (*c != '*')
             bytes_put(&path, c, 1);
-    key(out, bytes_text(&path));
+    part_key(out, bytes_text(&path));
     bytes_free(&path);
 }
 
@@ -418,7 +269,7 @@ static bool is_first_of_path(const struct route *table, int r)
 
 static void paths_put(struct bytes *out, const struct route *table, int n)
 {
-    open_key(out, "paths", "{");
+    part_open(out, "paths", "{");
     for (int r = 0; r < n; r++) {
         if (table[r].is_page || !is_first_of_path(table, r))
             continue;
@@ -434,9 +285,9 @@ static void paths_put(struct bytes *out, const struct route *table, int n)
 
 static void view_names_put(struct bytes *out)
 {
-    open_key(out, "ViewName", "{\"type\":\"string\",\"enum\":[");
+    part_open(out, "ViewName", "{\"type\":\"string\",\"enum\":[");
     for (unsigned v = 0; v < catalogue_views; v++) {
-        comma(out);
+        part_comma(out);
         json_put_text(out, text_of(catalogue[v].name));
     }
     json_put(out, "]}");
@@ -447,9 +298,9 @@ void openapi_put(struct bytes *into, const struct route *table, int n)
     json_put(into, "{\"openapi\":\"3.1.0\"");
     members_put(into, head, sizeof head);
     paths_put(into, table, n);
-    open_key(into, "components", "{");
+    part_open(into, "components", "{");
     members_put(into, components, sizeof components);
-    open_key(into, "schemas", "{");
+    part_open(into, "schemas", "{");
     view_names_put(into);
     members_put(into, schemas, sizeof schemas);
     json_put(into, "}}}\n");

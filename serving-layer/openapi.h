@@ -5,7 +5,7 @@
  *
  * A call may be answered with the statuses of its row and, without being named there: 200 where the row has no other success;
  * 400 always (a parameter that no row has); 401, 403 and 429 where a role is needed; 411, 413 and 422 where there is a body;
- * 503 unless `always`.
+ * 304 with `etag`; 503 unless `always`.
  */
 #ifndef TANDEM_SERVING_OPENAPI_H
 #define TANDEM_SERVING_OPENAPI_H

@@ -26,6 +26,7 @@ struct post {
     producer_done done;
     void *context;
     size_t waits, failed;
+    struct producer_place *place; /* NULL: nobody asks */
 };
 
 static void post_end(struct post *post)
@@ -44,6 +45,8 @@ static void on_report(rd_kafka_t *kafka, const rd_kafka_message_t *message, void
         post->failed++;
         log_debug("producer", "not acknowledged: %s", rd_kafka_err2str(message->err));
     }
+    if (post->place && !message->err)
+        *post->place = (struct producer_place){message->partition, message->offset};
     if (--post->waits == 0)
         post_end(post);
 }
@@ -138,12 +141,17 @@ bool producer_has_room(const struct producer *producer, size_t events)
     return producer->outstanding + events <= producer->outstanding_max;
 }
 
-void producer_post(struct producer *producer, const struct ingest_body *body, producer_done done,
-                   void *context)
+void producer_post_at(struct producer *producer, const struct ingest_body *body,
+                      struct producer_place *place, producer_done done, void *context)
 {
     struct post *post = xmalloc(sizeof *post);
-    *post = (struct post){producer, done, context, 1,
-                          0}; /* one for ourselves, so that no report ends it meanwhile */
+    *post = (struct post){.producer = producer,
+                          .done = done,
+                          .context = context,
+                          .waits = 1, /* ourselves, so that no report ends it meanwhile */
+                          .place = place};
+    if (place)
+        *place = (struct producer_place){-1, -1};
     for (size_t i = 0; i < body->n; i++) {
         struct text json = ingest_text(body, body->record[i].json),
                     user = ingest_text(body, body->record[i].user);
@@ -157,4 +165,10 @@ void producer_post(struct producer *producer, const struct ingest_body *body, pr
     }
     if (--post->waits == 0)
         post_end(post);
+}
+
+void producer_post(struct producer *producer, const struct ingest_body *body, producer_done done,
+                   void *context)
+{
+    producer_post_at(producer, body, NULL, done, context);
 }

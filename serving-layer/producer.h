@@ -32,4 +32,13 @@ typedef void (*producer_done)(size_t failed, void *context);
 void producer_post(struct producer *producer, const struct ingest_body *body, producer_done done,
                    void *context);
 
+/* The same, and `place` (the caller's until `done`) is where the last record that was acknowledged lies; offset -1: Kafka has not
+ * said. */
+struct producer_place {
+    int partition;
+    int64_t offset;
+};
+void producer_post_at(struct producer *producer, const struct ingest_body *body,
+                      struct producer_place *place, producer_done done, void *context);
+
 #endif

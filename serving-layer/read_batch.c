@@ -110,6 +110,8 @@ static void show_seen(struct read_batch *batch, const struct read_sources *sourc
         return;
     const struct speed_user *user = &batch->users[ask->user];
     if (user->found && sources->server_ok[user->partition % sources->n_servers]) {
+        snapshot->has_state = true;
+        snapshot->state = bytes_text(&user->state);
         int n = seen_of_state(batch, sources->symbols, bytes_text(&user->state));
         snapshot->seen = batch->seen;
         snapshot->n_seen = n > 0 ? (size_t)n : 0;

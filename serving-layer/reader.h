@@ -86,4 +86,7 @@ struct text snapshot_name(const struct snapshot *snapshot, uint32_t member);
 /* The user's `seen`, oldest first, repeats kept, as merged: symbols; returns how many (0: unknown or forgotten). */
 size_t snapshot_seen(const struct snapshot *snapshot, const uint32_t **items);
 
+/* The user's whole state as stored (views/user_state.h). false: no segment >= N has it, and it is Postgres' newest version <= N. */
+bool snapshot_state(const struct snapshot *snapshot, struct text *stored);
+
 #endif

@@ -150,12 +150,27 @@ static bool choice_take(struct text value, const char *choices, int64_t *place)
     }
 }
 
+/* U+0000-001F, U+007F-009F; the text is UTF-8. */
+static bool has_control(struct text text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+        if (c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)text.at[i + 1] < 0xa0))
+            return true;
+    }
+    return false;
+}
+
 static bool value_take(const struct parameter_row *row, struct text value, int64_t *number)
 {
     switch (row->type) {
     case PARAMETER_INT: return number_take(value, row->min, row->max, number);
     case PARAMETER_FLAG: return number_take(value, 0, 1, number);
     case PARAMETER_CHOICE: return choice_take(value, row->choices, number);
+    case PARAMETER_ID:
+        if (has_control(value))
+            return false;
+        break;
     case PARAMETER_TEXT: break;
     }
     return (int64_t)value.n >= row->min && (int64_t)value.n <= row->max;
@@ -171,8 +186,9 @@ static int wrong_value(const struct parameter_row *row, struct text value,
     if (row->type == PARAMETER_INT)
         snprintf(detail + n, left, "a whole number from %" PRId64 " to %" PRId64, row->min,
                  row->max);
-    else if (row->type == PARAMETER_TEXT)
-        snprintf(detail + n, left, "%" PRId64 " to %" PRId64 " bytes", row->min, row->max);
+    else if (row->type == PARAMETER_TEXT || row->type == PARAMETER_ID)
+        snprintf(detail + n, left, "%" PRId64 " to %" PRId64 " bytes%s", row->min, row->max,
+                 row->type == PARAMETER_ID ? " without control characters" : "");
     else
         snprintf(detail + n, left, "one of %s", row->type == PARAMETER_FLAG ? "0|1" : row->choices);
     return wrong(error, text_of(row->name), detail);
@@ -201,6 +217,15 @@ int request_check(const struct parameter_row *row, struct text value, struct req
     return value_take(row, value, &number) ? 0 : wrong_value(row, value, error);
 }
 
+static int needed_check(const struct request *request, struct request_error *error)
+{
+    for (size_t t = 0; t < request->n_tables; t++)
+        for (const struct parameter_row *row = request->tables[t]; row && row->name; row++)
+            if (row->needed && !given_find(request, row, request->n_parameters))
+                return wrong(error, text_of(row->name), "is missing");
+    return 0;
+}
+
 int request_take(struct request *request, const struct parameter_row *const *tables,
                  size_t n_tables, struct request_error *error)
 {
@@ -218,7 +243,7 @@ int request_take(struct request *request, const struct parameter_row *const *tab
         if (!value_take(p->row, p->value, &p->number))
             return wrong_value(p->row, p->value, error);
     }
-    return 0;
+    return needed_check(request, error);
 }
 
 /* The row, which must be there, and what was given for it. */

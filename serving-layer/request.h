@@ -18,7 +18,8 @@ enum parameter_type {
     PARAMETER_INT,    /* a whole number from min to max */
     PARAMETER_CHOICE, /* one of `choices` */
     PARAMETER_FLAG,   /* 0 or 1 */
-    PARAMETER_TEXT    /* min to max bytes */
+    PARAMETER_TEXT,   /* min to max bytes */
+    PARAMETER_ID      /* the same, without control characters, as in events */
 };
 
 struct parameter_row { // NOLINT(clang-analyzer-optin.performance.Padding): in reading order
@@ -28,7 +29,8 @@ struct parameter_row { // NOLINT(clang-analyzer-optin.performance.Padding): in r
     int64_t min, max;
     const char *choices; /* "a|b|c" */
     const char *sentence;
-    bool repeatable;     /* PARAMETER_TEXT: may be given several times */
+    bool repeatable;     /* TEXT, ID: may be given several times */
+    bool needed;         /* may not be absent */
     const char *example; /* for readers; may be NULL */
 };
 

@@ -7,10 +7,12 @@
 
 #include "common/clock.h"
 #include "common/mem.h"
+#include "serving-layer/access.h"
 #include "serving-layer/connections.h"
 #include "serving-layer/framing.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
+#include "serving-layer/manners.h"
 #include "serving-layer/openapi.h"
 #include "views/event.h"
 
@@ -18,10 +20,10 @@
 /* clang-format off */
 const struct route routes[] = {
     {"POST", "/v1/events", "accepts one event, a JSON array or NDJSON",
-     handle_post_events, ROLE_WRITE, .body = "Events", .accepts = "application/json|application/x-ndjson",
-     .answer = "Accepted", .statuses = "202"},
+     handle_post_events, ROLE_WRITE, {post_parameters}, .body = "Events",
+     .accepts = "application/json|application/x-ndjson", .answer = "Accepted", .statuses = "202"},
     {"GET", "/v1/views", "the catalogue of views",
-     handle_views, ROLE_READ, .answer = "Views"},
+     handle_views, ROLE_READ, .answer = "Views", .etag = true},
     {"GET", "/v1/views/{view}/{group*}", "the counters of a group, largest first",
      handle_view_group, ROLE_READ, {layer_parameter, view_group_parameters}, .answer = "Group", .statuses = "404"},
     {"POST", "/v1/views/read", "up to 1,000 groups, all members, one snapshot",
@@ -30,14 +32,26 @@ const struct route routes[] = {
      handle_similar, ROLE_READ, {ranked_parameters, layer_parameter, similar_parameters}, .answer = "Ranked"},
     {"GET", "/v1/users/{user}/recommendations", "items for a user, with reasons",
      handle_recommendations, ROLE_READ, {ranked_parameters}, .answer = "Ranked"},
+    {"GET", "/v1/items/{item}/events", "its events, newest first",
+     handle_item_events, ROLE_ADMIN, {events_parameters, history_parameters}, .answer = "ItemEvents"},
+    {"GET", "/v1/users/{user}", "what is remembered of a user",
+     handle_person, ROLE_ADMIN, .answer = "Person", .statuses = "500"},
+    {"DELETE", "/v1/users/{user}", "forgets a user",
+     handle_forget, ROLE_ADMIN, .answer = "Forget", .statuses = "202"},
+    {"GET", "/v1/users/{user}/forgotten", "how far a forget has come",
+     handle_forgotten, ROLE_ADMIN, {forgotten_parameters}, .answer = "Forgotten", .statuses = "404"},
+    {"GET", "/v1/users/{user}/export", "all there is of a user",
+     handle_export, ROLE_ADMIN, {history_parameters}, .answer = "Export", .statuses = "500"},
+    {"GET", "/v1/users/{user}/events", "a user's events, newest first",
+     handle_user_events, ROLE_ADMIN, {events_parameters, history_parameters}, .answer = "UserEvents"},
     {"GET", "/v1/popular", "what is looked at and bought most",
      handle_popular, ROLE_READ, {ranked_parameters, popular_parameters}, .answer = "Ranked"},
     {"GET", "/v1/status", "batch, boundary, as_of, lag, last run",
      handle_status, ROLE_READ, .answer = "Status"},
     {"GET", "/v1", "this list",
-     handle_routes, ROLE_READ, .answer = "Routes"},
+     handle_routes, ROLE_READ, .answer = "Routes", .etag = true},
     {"GET", "/openapi.json", "the OpenAPI document of this API",
-     handle_openapi, .answer = "OpenApi"},
+     handle_openapi, .answer = "OpenApi", .etag = true},
     {"GET", "/healthz", "the process lives",
      handle_healthz, .answer = "Alive", .always = true},
     {"GET", "/readyz", "it can answer",
@@ -62,9 +76,9 @@ const int n_routes = sizeof routes / sizeof *routes;
 /* ---- what stands for {name} in a pattern ---- */
 
 static const struct parameter_row path_parameters[] = {
-    {"item", PARAMETER_TEXT, NULL, 1, EVENT_ID_BYTES, .sentence = "An item's id.",
+    {"item", PARAMETER_ID, NULL, 1, EVENT_ID_BYTES, .sentence = "An item's id.",
      .example = "85123A"},
-    {"user", PARAMETER_TEXT, NULL, 1, EVENT_ID_BYTES, .sentence = "A user's id.", .example = "u42"},
+    {"user", PARAMETER_ID, NULL, 1, EVENT_ID_BYTES, .sentence = "A user's id.", .example = "u42"},
     {"view", PARAMETER_TEXT, NULL, 1, 64, .sentence = "A view: GET /v1/views lists them.",
      .example = "together"},
     {"group", PARAMETER_TEXT, NULL, 1, 1024,
@@ -117,6 +131,15 @@ static const char *method_of(enum evhttp_cmd_type type)
     }
 }
 
+/* Two routes may have the same path and method (one that names a part, one that takes any): told once. */
+static void allow_put(char *allow, size_t allow_bytes, const char *method)
+{
+    size_t n = strlen(allow);
+    if (!strstr(allow, method))
+        snprintf(allow + n, allow_bytes - n, "%s%s", n ? ", " : "",
+                 strcmp(method, "GET") == 0 ? "GET, HEAD" : method);
+}
+
 /* The route with this path and method. Where only the method differs, `allow` names those that the path has. */
 static const struct route *route_find(struct call *call, const char *method, char *allow,
                                       size_t allow_bytes)
@@ -126,9 +149,7 @@ static const struct route *route_find(struct call *call, const char *method, cha
             continue;
         if (strcmp(method, routes[r].method) == 0)
             return &routes[r];
-        size_t n = strlen(allow);
-        snprintf(allow + n, allow_bytes - n, "%s%s", n ? ", " : "",
-                 strcmp(routes[r].method, "GET") == 0 ? "GET, HEAD" : routes[r].method);
+        allow_put(allow, allow_bytes, routes[r].method);
     }
     return NULL;
 }
@@ -157,7 +178,7 @@ static bool is_refused(struct call *call)
 static void call_handle(struct call *call)
 {
     struct request_error error;
-    if (!call->route->always && is_refused(call))
+    if (!access_allows(call) || (!call->route->always && is_refused(call)))
         return;
     if (path_take(call, &error) ||
         request_take(&call->request, call->route->parameters, ROUTE_TABLES, &error))
@@ -169,10 +190,16 @@ static void call_handle(struct call *call)
 static void call_dispatch(struct call *call)
 {
     char allow[64] = "";
-    call->route =
-        route_find(call, method_of(evhttp_request_get_command(call->http)), allow, sizeof allow);
+    const char *method = method_of(evhttp_request_get_command(call->http));
+    call->route = route_find(call, method, allow, sizeof allow);
     if (call->route) {
         call_handle(call);
+        return;
+    }
+    if (allow[0])
+        allow_put(allow, sizeof allow, "OPTIONS");
+    if (allow[0] && strcmp(method, "OPTIONS") == 0) {
+        manners_options(call, allow);
     } else if (allow[0]) {
         evhttp_add_header(evhttp_request_get_output_headers(call->http), "Allow", allow);
         call_problem(call, 405, "this path does not have this method", NULL, -1);
@@ -192,6 +219,7 @@ void routes_handle(struct evhttp_request *http, void *context)
     call->http = http;
     call->connection = connection_of(loop->connections, http);
     call->began_us = clock_monotonic_us();
+    manners_begin(call);
     int status = framing_check(http, &why);
     if (!status && connection_is_ambiguous(call->connection)) {
         status = 400;

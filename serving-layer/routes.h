@@ -6,8 +6,7 @@
 #define TANDEM_SERVING_ROUTES_H
 
 #include "serving-layer/call.h"
-
-enum role { ROLE_ANYONE, ROLE_WRITE, ROLE_READ, ROLE_ADMIN }; /* who may call it */
+#include "serving-layer/role.h"
 
 enum { ROUTE_TABLES = 3 };
 
@@ -16,7 +15,7 @@ struct route {          // NOLINT(clang-analyzer-optin.performance.Padding): in 
     const char *pattern;
     const char *does;
     void (*handle)(struct call *call);
-    enum role role;
+    enum role role;                                       /* who may call it */
     const struct parameter_row *parameters[ROUTE_TABLES]; /* NULL: none */
     const char *body, *answer;     /* names of their schemas; NULL: none, or any text */
     const char *accepts, *content; /* content types of body and answer, "a|b"; NULL: JSON */
@@ -25,6 +24,8 @@ struct route {          // NOLINT(clang-analyzer-optin.performance.Padding): in 
     bool
         always; /* also when too many calls are in hand: what watches the server, and costs little */
     bool is_page; /* for people: no part of the API's document */
+    bool
+        etag; /* the same answer until the program is another one: with ETag, and 304 for who has it */
 };
 
 extern const struct route routes[];
@@ -39,8 +40,9 @@ bool route_next_name(const char **at, struct text *name);
 void routes_handle(struct evhttp_request *http, void *context);
 
 /* ---- the handlers and their parameters, by file ---- */
-void handle_post_events(struct call *call); /* ingest.c */
-void handle_views(struct call *call);       /* handle_views.c */
+extern const struct parameter_row post_parameters[]; /* ingest.c */
+void handle_post_events(struct call *call);
+void handle_views(struct call *call); /* handle_views.c */
 extern const struct parameter_row layer_parameter[];
 extern const struct parameter_row view_group_parameters[];
 void handle_view_group(struct call *call);
@@ -51,6 +53,15 @@ extern const struct parameter_row popular_parameters[];
 void handle_similar(struct call *call);
 void handle_recommendations(struct call *call);
 void handle_popular(struct call *call);
+extern const struct parameter_row forgotten_parameters[]; /* handle_person.c */
+void handle_person(struct call *call);
+void handle_forget(struct call *call);
+void handle_forgotten(struct call *call);
+extern const struct parameter_row events_parameters[]; /* handle_history.c */
+extern const struct parameter_row history_parameters[];
+void handle_user_events(struct call *call);
+void handle_item_events(struct call *call);
+void handle_export(struct call *call);
 void handle_status(struct call *call); /* handle_status.c */
 void handle_healthz(struct call *call);
 void handle_readyz(struct call *call);

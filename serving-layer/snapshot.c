@@ -63,3 +63,9 @@ size_t snapshot_seen(const struct snapshot *snapshot, const uint32_t **items)
     *items = snapshot->seen;
     return snapshot->n_seen;
 }
+
+bool snapshot_state(const struct snapshot *snapshot, struct text *stored)
+{
+    *stored = snapshot->state;
+    return snapshot->has_state;
+}

@@ -18,6 +18,8 @@ struct snapshot {
     size_t n_rows;
     const uint32_t *seen;
     size_t n_seen;
+    bool has_state; /* a segment >= N has the user */
+    struct text state;
     struct sums *scratch;
 };
 

@@ -234,7 +234,7 @@ static void is_row(const json_t *parameter, const struct parameter_row *row)
         assert_int_equal(json_integer_value(json_object_get(schema, "minimum")), row->min);
         assert_int_equal(json_integer_value(json_object_get(schema, "maximum")), row->max);
     }
-    if (row->type == PARAMETER_TEXT) {
+    if (row->type == PARAMETER_TEXT || row->type == PARAMETER_ID) {
         assert_int_equal(json_integer_value(json_object_get(schema, "minLength")), row->min);
         assert_int_equal(json_integer_value(json_object_get(schema, "x-max-bytes")), row->max);
     }
@@ -269,6 +269,7 @@ static const struct parameter_row made_up_rows[] = {
     {"word", PARAMETER_TEXT, NULL, 1, 9, .sentence = "Words.", .repeatable = true},
     {"yes", PARAMETER_FLAG, "1", .sentence = "A flag."},
     {"by", PARAMETER_CHOICE, "a", .choices = "a|b", .sentence = "A choice."},
+    {"who", PARAMETER_ID, NULL, 1, 64, .needed = true, .sentence = "Someone."},
     {0}};
 static const struct route made_up[] = {
     {"PUT",
@@ -281,8 +282,9 @@ static const struct route made_up[] = {
      .answer = "Event",
      .accepts = "text/csv|application/json",
      .takes = "If-Match",
-     .gives = "ETag",
-     .statuses = "201|404|304"},
+     .gives = "Retry-After",
+     .statuses = "201|404",
+     .etag = true},
     {"DELETE", "/v1/views/{view}/{group*}", "deletes", NULL, ROLE_WRITE, .statuses = "204",
      .always = true},
     {"GET", "/", "a page", NULL, .content = "text/html", .is_page = true}};
@@ -299,13 +301,15 @@ static void every_column_of_a_row_is_in_the_document(void **state)
         "\"string\",\"minLength\":1,\"maxLength\":9,\"x-max-bytes\":9,",
         "\"schema\":{\"type\":\"integer\",\"enum\":[0,1],\"default\":1}}",
         "\"schema\":{\"type\":\"string\",\"enum\":[\"a\",\"b\"],\"default\":\"a\"}}",
-        ",{\"$ref\":\"#/components/parameters/If-Match\"}],\"requestBody\":{\"required\":true,"
+        ",{\"$ref\":\"#/components/parameters/If-None-Match\"},{\"$ref\":\"#/components/parameters/If-Match\"}],\"requestBody\":{\"required\":true,"
         "\"content\":{\"text/csv\":{\"schema\":{\"$ref\":\"#/components/schemas/Event\"}},"
         "\"application/json\":",
         "\"responses\":{\"201\":{\"description\":\"Made: it was not there before.\",\"headers\":"
         "{\"X-Request-ID\":{\"$ref\":\"#/components/headers/X-Request-ID\"},\"ETag\":"
-        "{\"$ref\":\"#/components/headers/ETag\"}},\"content\":",
+        "{\"$ref\":\"#/components/headers/ETag\"},\"RateLimit-Limit\":",
+        "\"Retry-After\":{\"$ref\":\"#/components/headers/Retry-After\"}},\"content\":",
         "\"400\":{\"$ref\":\"#/components/responses/400\"},\"401\":",
+        "{\"name\":\"who\",\"in\":\"query\",\"description\":\"Someone.\",\"required\":true,",
         "\"delete\":{",
         "\"security\":[{\"bearerAuth\":[\"write\"]},{\"apiKey\":[\"write\"]}]"};
     struct bytes text = {0};

@@ -1,0 +1,17 @@
+/* ingest: what other handlers that put events on the log share with POST /v1/events. */
+#ifndef TANDEM_SERVING_INGEST_H
+#define TANDEM_SERVING_INGEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct call;
+
+/* An event's id (ingest_body.h: ingest_make_id). */
+void ingest_new_id(char *into, int64_t now_ms);
+
+/* false: the log cannot take so many events now, and the call has been answered with 503. */
+bool ingest_may_post(struct call *call, size_t n_events);
+
+#endif
