@@ -152,6 +152,11 @@ soak: $(out)/tests/simulation/test_simulation
 simulation-mutants:
 	@tests/simulation/mutants
 
+# The API against its OpenAPI document, by schemathesis and others, and docs/api.md's examples; SEED=n, EXAMPLES=n.
+.PHONY: test-api
+test-api: all
+	@TANDEM_BIN=$(bin) $(if $(SEED),SEED=$(SEED)) $(if $(EXAMPLES),EXAMPLES=$(EXAMPLES)) tests/api/run
+
 test-programs: $(foreach kind,unit laws integration simulation,$$(call test_programs,$(kind)))
 
 # A whole Tandem under load, KILLS kills at random from SEED, and a verdict. It starts and removes servers of its own.
@@ -215,6 +220,7 @@ help:
 	@echo "make up | down | status the private deployment (folder .local)"
 	@echo "make test               set-up, lint, all tests   [SANITIZE=1] [CC=clang]"
 	@echo "make test-unit | test-laws | test-integration | lint | pure"
+	@echo "make test-api           the API against its OpenAPI document, and the docs' examples   [SEED=n]"
 	@echo "make chaos KILLS=n      kills at random under load, then a verdict: exact?   [SEED=n]"
 	@echo "make soak [SCHEDULES=10000]   random schedules of the real layers, step by step"
 	@echo "make simulation-mutants is a broken hand-over noticed by them? (half an hour)"

@@ -43,6 +43,7 @@ class Tandem:
     def __init__(self, folder):
         self.folder = folder
         self.bin = os.environ.get("TANDEM_BIN", "build/bin")
+        self.headers = {}
 
     def environment(self, **more):
         """The variables that the deployment's file `env` sets, and those of its folder and programs."""
@@ -65,11 +66,21 @@ class Tandem:
         return "http://" + self.environment()["TANDEM_LISTEN"]
 
     def get(self, path, **more):
-        return requests.get(self.url + path, timeout=30, **more)
+        return requests.get(self.url + path, headers=self.headers, timeout=30, **more)
 
     def post_visits(self):
         answer = requests.post(self.url + "/v1/events", data=json.dumps(list(visits())), timeout=30)
         assert answer.status_code == 202, answer.text
+
+    def lock(self):
+        """Makes a key, so that from now on every request needs one; returns it."""
+        key = self.command(f"{self.bin}/tandem-serve key add --role admin --rate 0").stdout.strip()
+        until = time.monotonic() + 10
+        while requests.get(self.url + "/v1", timeout=30).status_code != 401:
+            assert time.monotonic() < until, "ten seconds after a key was made, a request without one is answered"
+            time.sleep(0.05)
+        self.headers = {"Authorization": f"Bearer {key}"}
+        return key
 
     def feed(self, seed):
         """A shop with some history, of which one batch view has a part."""
