@@ -1,6 +1,7 @@
 #include "serving-layer/call.h"
 
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <stdlib.h>
 
@@ -59,6 +60,54 @@ void call_reply(struct call *call, int status, const char *content_type)
     connection_answered(call->connection);
     call_free(call);
 }
+
+/* ---- an answer in parts ---- */
+
+/* libevent ends a connection on which nothing is read for a time; a stream's client has nothing to say. */
+void call_stream_begin(struct call *call, const char *content_type)
+{
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(call->http);
+    evhttp_add_header(headers, "Content-Type", content_type);
+    manners_headers(call);
+    call_close(call);
+    figures_count(&call->loop->figures, call->route, 200, clock_monotonic_us() - call->began_us);
+    call->loop->streaming++;
+    evhttp_send_reply_start(call->http, 200, status_title(200));
+    bufferevent_set_timeouts(
+        evhttp_connection_get_bufferevent(evhttp_request_get_connection(call->http)), NULL, NULL);
+}
+
+void call_stream_send(struct call *call)
+{
+    struct evbuffer *part = evbuffer_new();
+    evbuffer_add(part, call->out.at, call->out.n);
+    bytes_clear(&call->out);
+    if (!call_stream_is_over(call))
+        evhttp_send_reply_chunk(call->http, part);
+    evbuffer_free(part);
+}
+
+bool call_stream_waits(const struct call *call)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(call->http);
+    return connection && evbuffer_get_length(bufferevent_get_output(
+                             evhttp_connection_get_bufferevent(connection))) > 0;
+}
+
+bool call_stream_is_over(const struct call *call)
+{
+    return !evhttp_request_get_connection(call->http);
+}
+
+void call_stream_end(struct call *call)
+{
+    call->loop->streaming--;
+    evhttp_send_reply_end(call->http); /* frees a request whose client has gone, too */
+    connection_answered(call->connection);
+    call_free(call);
+}
+
+/* ---- what is wrong ---- */
 
 void call_problem(struct call *call, int status, const char *detail, const char *field, long index)
 {

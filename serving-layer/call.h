@@ -44,6 +44,18 @@ void call_close(struct call *call);
 /* 503 with Retry-After. */
 void call_unavailable(struct call *call, const char *detail);
 
+/*
+ * An answer in parts (streams.h). Begin sends the head; send sends what is in `out`, to no effect when the client has gone;
+ * end is the one end of the call.
+ */
+void call_stream_begin(struct call *call, const char *content_type);
+void call_stream_send(struct call *call);
+/* Has the client not fetched yet what was sent? */
+bool call_stream_waits(const struct call *call);
+/* Has it gone? */
+bool call_stream_is_over(const struct call *call);
+void call_stream_end(struct call *call);
+
 /* Appends "batch", "boundary", "as_of", "layer", "degraded" and the closing brace, and replies 200. */
 void call_reply_snapshot(struct call *call, const struct snapshot *snapshot);
 

@@ -14,6 +14,7 @@
 #include "serving-layer/manners.h"
 #include "serving-layer/producer.h"
 #include "serving-layer/routes.h"
+#include "serving-layer/streams.h"
 
 enum { DRAIN_MS = 50, DRAIN_TICKS = 300, HEADERS_BYTES = 16384 };
 
@@ -37,6 +38,7 @@ static void on_stop(evutil_socket_t fd, short what, void *context)
         evhttp_del_accept_socket(
             loop->http, loop->bound); /* accepts no more; closes its copy of the listener */
     loop->bound = NULL;
+    streams_end(loop->streams);
     event_add(loop->drain, &(struct timeval){0, DRAIN_MS * 1000});
     on_drain(-1, 0, loop);
 }
@@ -92,6 +94,7 @@ struct loop *loop_new(struct server *server, const struct serve_settings *settin
     event_add(loop->on_stop, NULL);
     loop->decoder = event_decoder_new();
     loop->manners = manners_new(settings);
+    loop->streams = streams_new(loop->base);
     struct reader_settings reads = {settings->deployment.redis,
                                     (int)settings->deployment.partitions, NULL,
                                     (int)settings->redis_timeout_ms};
@@ -116,10 +119,16 @@ void loop_run(struct loop *loop)
         log_warn("serve", "stopped with requests under way: n=%d", loop->calls);
 }
 
+void loop_settle(struct loop *loop)
+{
+    event_base_loop(loop->base, EVLOOP_NONBLOCK);
+}
+
 void loop_free(struct loop *loop)
 {
     if (!loop)
         return;
+    streams_free(loop->streams);
     producer_free(loop->producer);
     if (loop->reader)
         reader_free(loop->reader);

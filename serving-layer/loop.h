@@ -15,7 +15,9 @@ struct jobs;
 struct keys;
 struct manners;
 struct producer;
+struct pulse;
 struct server;
+struct streams;
 struct watcher;
 
 struct serve_settings {
@@ -46,12 +48,14 @@ struct loop {
     struct connections *connections;
     struct reader *reader;
     struct producer *producer;
+    struct streams *streams;
     struct event_decoder *decoder;
     struct ingest_body body;
     struct manners *manners;
     struct figures figures;
-    int calls; /* under way */
-    int posts; /* of them, those that wait for Kafka: bounded by their events (producer.h) */
+    int calls;     /* under way */
+    int posts;     /* of them, those that wait for Kafka: bounded by their events (producer.h) */
+    int streaming; /* of them, those of streams.h */
     int drain_ticks;
     pthread_t thread;
 };
@@ -59,6 +63,7 @@ struct loop {
 struct server { /* what the loops share */
     struct jobs *jobs;
     struct keys *keys;
+    struct pulse *pulse; /* NULL before the loops run */
     struct loop **loop;
     int n_loops;
     int64_t started_ms;
@@ -69,6 +74,8 @@ struct loop *loop_new(struct server *server, const struct serve_settings *settin
                       struct batch_store *store, struct watcher *watcher, int listener,
                       struct err *err);
 void loop_run(struct loop *loop); /* until a stop is asked and all calls have ended */
+/* Once more what threads have handed to it meanwhile, after it has run and they have ended. */
+void loop_settle(struct loop *loop);
 void loop_free(struct loop *loop);
 
 #endif

@@ -21,6 +21,7 @@
 #include "serving-layer/keys.h"
 #include "serving-layer/loop.h"
 #include "serving-layer/origins.h"
+#include "serving-layer/pulse.h"
 #include "serving-layer/watcher.h"
 
 static const struct options_usage usage = {
@@ -256,6 +257,7 @@ static int serve(const struct serve_settings *settings, int listener, struct err
         server.n_loops += !failed;
     }
     if (!failed) {
+        server.pulse = pulse_new(server.loop[0]->base, server.loop[0]->reader, watcher, store);
         log_info("serve", "listens url=http://%s threads=%d", settings->listen, server.n_loops);
         failed = loops_run(&server, err);
     }
@@ -265,8 +267,12 @@ static int serve(const struct serve_settings *settings, int listener, struct err
     jobs_free(jobs);
     server.jobs = NULL; /* for who still asks */
     keys_free(keys);
+    pulse_stop(server.pulse);
+    for (int i = 0; i < server.n_loops; i++)
+        loop_settle(server.loop[i]);
     for (int i = 0; i < server.n_loops; i++)
         loop_free(server.loop[i]);
+    pulse_free(server.pulse);
     free(server.loop);
     batch_store_free(store);
     return failed;

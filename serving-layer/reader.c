@@ -318,6 +318,13 @@ void reader_ask(struct reader *reader, const struct row_ref *rows, size_t n, str
         event_active(reader->begin, 0, 0);
 }
 
+void reader_server(const struct reader *reader, int server, struct reader_server *into)
+{
+    *into = (struct reader_server){reader->servers.server[server].host,
+                                   reader->servers.server[server].port,
+                                   speed_reader_up(reader->server[server])};
+}
+
 void reader_figures(const struct reader *reader, struct reader_figures *figures)
 {
     *figures = (struct reader_figures){.servers = reader->servers.n,

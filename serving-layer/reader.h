@@ -54,6 +54,14 @@ struct reader_figures {
 };
 void reader_figures(const struct reader *reader, struct reader_figures *figures);
 
+/* One Redis server of the list: does it answer? `host` is borrowed as long as the reader lives. */
+struct reader_server {
+    const char *host;
+    int port;
+    bool up;
+};
+void reader_server(const struct reader *reader, int server, struct reader_server *into);
+
 /* ---- what stands in a snapshot ---- */
 
 int64_t snapshot_batch(const struct snapshot *snapshot); /* N */

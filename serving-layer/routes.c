@@ -48,6 +48,10 @@ const struct route routes[] = {
      handle_popular, ROLE_READ, {ranked_parameters, popular_parameters}, .answer = "Ranked"},
     {"GET", "/v1/status", "batch, boundary, as_of, lag, last run",
      handle_status, ROLE_READ, .answer = "Status"},
+    {"GET", "/v1/runs", "batch runs with their steps, the newest first",
+     handle_runs, ROLE_READ, {runs_parameters}, .answer = "Runs"},
+    {"GET", "/v1/stream", "how all parts are, once a second, as server-sent events",
+     handle_stream, ROLE_READ, {stream_parameters}, .content = "text/event-stream"},
     {"GET", "/v1", "this list",
      handle_routes, ROLE_READ, .answer = "Routes", .etag = true},
     {"GET", "/openapi.json", "the OpenAPI document of this API",
@@ -165,7 +169,7 @@ static bool is_refused(struct call *call)
     const char *why = connection_refusal(call->connection);
     if (why) {
         call_close(call);
-    } else if (loop->calls - loop->posts >
+    } else if (loop->calls - loop->posts - loop->streaming >
                (loop->settings->calls + loop->settings->threads - 1) / loop->settings->threads) {
         why = "too many requests are in hand";
         loop->figures.too_many_calls++;

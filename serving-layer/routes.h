@@ -68,6 +68,10 @@ void handle_readyz(struct call *call);
 void handle_metrics(struct call *call); /* handle_metrics.c */
 void handle_routes(struct call *call);  /* routes.c */
 void handle_openapi(struct call *call);
+extern const struct parameter_row stream_parameters[]; /* streams.c */
+void handle_stream(struct call *call);
+extern const struct parameter_row runs_parameters[]; /* handle_runs.c */
+void handle_runs(struct call *call);
 void handle_static(struct call *call); /* static_files.c */
 
 #endif

@@ -251,6 +251,7 @@ static void look_take(struct watcher *watcher, struct look *look)
         PQfinish(watcher->db);
         watcher->db = NULL;
     }
+    look->asked_us = clock_monotonic_us();
     look->kafka = look_at_kafka(watcher, look, &err) == 0;
     if (look->kafka)
         watcher->complaint[ABOUT_KAFKA][0] = 0;

@@ -30,6 +30,7 @@ struct last_audit {
 
 struct look {
     bool kafka, postgres;             /* did they answer */
+    int64_t asked_us;                 /* monotonic, just before the end of the log was asked for */
     int64_t log_end[PARTITIONS_MAX];  /* -1: not known */
     int64_t archived[PARTITIONS_MAX]; /* next offset of the archive, -1: not known */
     struct last_run last_run;
