@@ -194,7 +194,7 @@ function contents(tags, operations) {
             element(
               'li',
               { 'data-text': `${method} ${path} ${summary}`.toLowerCase() },
-              element('a', { href: `#${operationId}`, title: summary }, element('span', { class: `method ${method}` }, method.toUpperCase()), ' ', path.replace('/v1', '') || '/v1'),
+              element('a', { href: `#${operationId}`, title: summary }, element('span', { class: `method ${method}` }, method.toUpperCase()), ' ', element('span', {}, (path.replace('/v1', '') || '/v1').replaceAll('/', '/\u200b'))),
             ),
           ),
       ),
@@ -233,7 +233,7 @@ function render(api) {
     ),
   );
   // What stands behind the # of the address was not there when the page was loaded.
-  if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
+  if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView({ behavior: 'instant' });
 }
 
 async function start() {
