@@ -119,6 +119,7 @@ struct forgotten {
     bool published; /* the run that counts the forget: its transaction has replaced the user's id */
 };
 
+/* "batch" is here whether the batch view has done it, so its number is not told. */
 static void forgotten_answer(struct forgotten *forgotten)
 {
     struct call *call = forgotten->call;
@@ -133,7 +134,12 @@ static void forgotten_answer(struct forgotten *forgotten)
         json_put(&call->out, part[i].name);
         json_put(&call->out, part[i].done ? "true" : "false");
     }
-    call_reply_kept(call, as_of);
+    json_put(&call->out, ",\"boundary\":");
+    json_put_ints(&call->out, as_of->boundary, as_of->partitions);
+    json_put(&call->out, ",\"as_of\":");
+    json_put_ints(&call->out, as_of->as_of, as_of->partitions);
+    json_put(&call->out, "}\n");
+    call_reply(call, 200, "application/json");
     free(forgotten);
 }
 

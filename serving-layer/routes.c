@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "serving-layer/access.h"
+#include "serving-layer/access_key.h"
 #include "serving-layer/connections.h"
 #include "serving-layer/framing.h"
 #include "serving-layer/json_out.h"
@@ -256,6 +257,8 @@ void handle_routes(struct call *call)
         json_put_text(&call->out, text_of(routes[r].pattern));
         json_put(&call->out, ",\"does\":");
         json_put_text(&call->out, text_of(routes[r].does));
+        json_put(&call->out, ",\"role\":");
+        json_put_text(&call->out, text_of(role_name(routes[r].role)));
         json_put(&call->out, "}");
     }
     json_put(&call->out, "]}\n");
