@@ -10,10 +10,19 @@
 static const char tables[] = {
 #include "batch-layer/schema/001-master-dataset-and-views.sql.inc"
     0};
+static const char catalogue[] = {
+#include "batch-layer/schema/002-catalogue.sql.inc"
+    0};
 
 static const char keys[] = {
 #include "batch-layer/schema/003-api-keys.sql.inc"
     0};
+
+/* Applied in order, each once; the last one's version is SCHEMA_VERSION. */
+static const struct {
+    int version; /* that the tables have then */
+    const char *script;
+} steps[] = {{SCHEMA_OLDEST, tables}, {4, catalogue}, {5, keys}};
 
 /* The table may be another application's: then this fails and says so. */
 static int deployment_find(PGconn *db, struct schema_found *found, struct err *err)
@@ -76,6 +85,14 @@ static int script_run(PGconn *db, const char *script, struct err *err)
     return failed;
 }
 
+static int steps_run(PGconn *db, int above, struct err *err)
+{
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        if (steps[i].version > above && script_run(db, steps[i].script, err))
+            return -1;
+    return 0;
+}
+
 static int rows_first(PGconn *db, const char *deployment, const char *topic, int partitions,
                       struct err *err)
 {
@@ -112,8 +129,7 @@ static int partition_create(PGconn *db, int p, struct err *err)
 int schema_create(PGconn *db, const char *deployment, const char *topic, int partitions,
                   struct err *err)
 {
-    if (encoding_check(db, err) || statement_run(db, err, "BEGIN") < 0 ||
-        script_run(db, tables, err) || script_run(db, keys, err))
+    if (encoding_check(db, err) || statement_run(db, err, "BEGIN") < 0 || steps_run(db, 0, err))
         return -1;
     for (int p = 0; p < partitions; p++)
         if (partition_create(db, p, err))
@@ -121,5 +137,14 @@ int schema_create(PGconn *db, const char *deployment, const char *topic, int par
     if (rows_first(db, deployment, topic, partitions, err))
         return -1;
     failpoint("setup:tables:before-commit");
+    return statement_run(db, err, "COMMIT") < 0 ? -1 : 0;
+}
+
+int schema_upgrade(PGconn *db, int from, struct err *err)
+{
+    if (statement_run(db, err, "BEGIN") < 0 || steps_run(db, from, err) ||
+        statement_run(db, err, "UPDATE deployment SET schema_version = %d", SCHEMA_VERSION) < 0)
+        return -1;
+    failpoint("setup:tables:before-upgrade");
     return statement_run(db, err, "COMMIT") < 0 ? -1 : 0;
 }

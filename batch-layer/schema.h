@@ -6,7 +6,10 @@
 
 #include "handover/database.h"
 
-enum { TOPIC_BYTES = 250 }; /* Kafka allows 249 */
+enum {
+    TOPIC_BYTES = 250, /* Kafka allows 249 */
+    SCHEMA_OLDEST = 3  /* from which schema_upgrade goes on */
+};
 
 struct schema_found {
     bool there; /* false: no tables; the rest is then not set */
@@ -26,5 +29,8 @@ int schema_find(PGconn *db, struct schema_found *found, struct err *err);
  */
 int schema_create(PGconn *db, const char *deployment, const char *topic, int partitions,
                   struct err *err);
+
+/* Brings tables of version `from` to SCHEMA_VERSION, in one transaction; what stands in them stays. */
+int schema_upgrade(PGconn *db, int from, struct err *err);
 
 #endif

@@ -69,6 +69,15 @@ static int tables_make(struct setup *setup, struct err *err)
 {
     const struct deployment_options *deployment = &setup->settings->deployment;
     struct schema_found *schema = &setup->found.schema;
+    if (schema->there && schema->version < SCHEMA_VERSION) {
+        if (schema_upgrade(setup->db, schema->version, err))
+            return -1;
+        log_info(LOG, "tables: upgraded from=%d to=%d deployment=%s", schema->version,
+                 SCHEMA_VERSION, schema->deployment);
+        schema->version = SCHEMA_VERSION;
+        failpoint("setup:tables:upgraded");
+        return 0;
+    }
     if (schema->there) {
         log_info(LOG, "tables: there already deployment=%s batch=%" PRId64, schema->deployment,
                  schema->n);

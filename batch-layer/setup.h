@@ -1,7 +1,7 @@
 /*
- * setup: `tandem-batch setup`: makes the tables, the topic and the deployment's mark, where they are not there yet. Postgres
- * comes first, in one transaction, and the id made there is the deployment's; Kafka takes it. Killed anywhere, the next
- * start goes on. Not for: changing what is there.
+ * setup: `tandem-batch setup`: makes the tables, the topic and the deployment's mark, where they are not there yet, and
+ * brings tables of an older version up to this one. Postgres comes first, in one transaction, and the id made there is the deployment's; Kafka takes it. Killed anywhere, the next
+ * start goes on. Not for: changing the topic that is there.
  */
 #ifndef TANDEM_BATCH_SETUP_H
 #define TANDEM_BATCH_SETUP_H

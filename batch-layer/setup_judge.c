@@ -22,11 +22,11 @@ static int judge_without_tables(const struct setup_found *found, const char *top
 static int judge_tables(const struct schema_found *schema, const char *topic, int partitions,
                         struct err *err)
 {
-    if (schema->version != SCHEMA_VERSION)
+    if (schema->version < SCHEMA_OLDEST || schema->version > SCHEMA_VERSION)
         return err_set(err, ERR_FATAL,
-                       "postgres: the tables have version %d, this program knows version %d: use "
-                       "the program that belongs to them",
-                       schema->version, SCHEMA_VERSION);
+                       "postgres: the tables have version %d, this program knows versions %d to "
+                       "%d: use the program that belongs to them",
+                       schema->version, SCHEMA_OLDEST, SCHEMA_VERSION);
     if (strcmp(schema->topic, topic) != 0)
         return err_set(err, ERR_FATAL,
                        "postgres: this database belongs to topic %s, TANDEM_TOPIC is %s: set it "

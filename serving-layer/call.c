@@ -3,6 +3,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/http.h>
+#include <event2/http_struct.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
@@ -17,6 +18,7 @@ static const char *status_title(int status)
 {
     switch (status) {
     case 200: return "OK";
+    case 201: return "Created";
     case 202: return "Accepted";
     case 204: return "No Content";
     case 304: return "Not Modified";
@@ -26,6 +28,7 @@ static const char *status_title(int status)
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
     case 411: return "Length Required";
+    case 412: return "Precondition Failed";
     case 413: return "Content Too Large";
     case 422: return "Unprocessable Content";
     case 429: return "Too Many Requests";
@@ -107,6 +110,67 @@ void call_stream_end(struct call *call)
     call_free(call);
 }
 
+void call_reply_empty(struct call *call, int status)
+{
+    bytes_clear(&call->out);
+    call_reply(call, status, "");
+}
+
+/* ---- in pieces ---- */
+
+static void stream_end(struct call *call)
+{
+    struct evhttp_connection *stream = evhttp_request_get_connection(call->http);
+    if (stream)
+        evhttp_connection_set_closecb(stream, NULL, NULL);
+    figures_count(&call->loop->figures, call->route, 200, clock_monotonic_us() - call->began_us);
+    evhttp_send_reply_end(call->http); /* frees a request whose client has gone */
+    connection_answered(call->connection);
+    call_free(call);
+}
+
+/* libevent has taken the request off a connection that broke; it has not where the whole server goes, and frees it itself. */
+static void on_gone(struct evhttp_connection *stream, void *context)
+{
+    struct call *call = context;
+    (void)stream;
+    if (evhttp_request_get_connection(call->http))
+        call_free(call);
+    else
+        stream_end(call);
+}
+
+static void on_fetched(struct evhttp_connection *stream, void *context)
+{
+    struct call *call = context;
+    (void)stream;
+    bytes_clear(&call->out);
+    bool more = call->piece(call);
+    struct evbuffer *piece = evbuffer_new();
+    evbuffer_add(piece, call->out.at, call->out.n);
+    evhttp_send_reply_chunk_with_cb(call->http, piece, more ? on_fetched : NULL, call);
+    evbuffer_free(piece);
+    if (!more)
+        stream_end(call);
+}
+
+void call_stream(struct call *call, const char *content_type, bool (*piece)(struct call *call))
+{
+    struct evhttp_connection *stream = evhttp_request_get_connection(call->http);
+    call->piece = piece;
+    call_header_put(call, "Content-Type", content_type);
+    manners_headers(call);
+    if (call->http->major == 1 && call->http->minor == 0) /* it knows no chunks: the end ends it */
+        call_close(call);
+    evhttp_send_reply_start(call->http, 200, status_title(200));
+    if (!stream || evhttp_request_get_command(call->http) == EVHTTP_REQ_HEAD) {
+        stream_end(call);
+        return;
+    }
+    evhttp_connection_set_closecb(stream, on_gone, call);
+    on_fetched(stream, call);
+}
+
 /* ---- what is wrong ---- */
 
 void call_problem(struct call *call, int status, const char *detail, const char *field, long index)
@@ -146,14 +210,24 @@ void call_wrong_request(struct call *call, const struct request_error *error)
     bytes_free(&detail);
 }
 
+const char *call_header(const struct call *call, const char *name)
+{
+    return evhttp_find_header(evhttp_request_get_input_headers(call->http), name);
+}
+
+void call_header_put(struct call *call, const char *name, const char *value)
+{
+    evhttp_add_header(evhttp_request_get_output_headers(call->http), name, value);
+}
+
 void call_close(struct call *call)
 {
-    evhttp_add_header(evhttp_request_get_output_headers(call->http), "Connection", "close");
+    call_header_put(call, "Connection", "close");
 }
 
 void call_unavailable(struct call *call, const char *detail)
 {
-    evhttp_add_header(evhttp_request_get_output_headers(call->http), "Retry-After", "1");
+    call_header_put(call, "Retry-After", "1");
     call_problem(call, 503, detail, NULL, -1);
 }
 

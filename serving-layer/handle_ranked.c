@@ -7,12 +7,12 @@
 #include "common/mem.h"
 #include "serving-layer/batch_store.h"
 #include "serving-layer/batch_view.h"
+#include "serving-layer/item_store.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
 #include "serving-layer/partition_of.h"
 #include "serving-layer/ranking.h"
 #include "serving-layer/routes.h"
-#include "serving-layer/watcher.h"
 
 enum { N_MAX = 100, HOURS_MAX = 168, HOUR_MS = 3600000, ASK_AGAIN_MAX = 10 };
 
@@ -38,12 +38,14 @@ static size_t n_of(const struct call *call)
 
 static void title_put(struct call *call, struct text item)
 {
-    struct bytes title = {0};
-    if (watcher_title(call->loop->watcher, item, &title)) {
+    struct item_store *items = call->loop->server->items;
+    item_store_lock(items);
+    const struct item *known = item_store_find(items, item);
+    if (known && known->title.n) {
         json_put(&call->out, ",\"title\":");
-        json_put_text(&call->out, bytes_text(&title));
+        json_put_text(&call->out, known->title);
     }
-    bytes_free(&title);
+    item_store_unlock(items);
 }
 
 static void ranked_put(struct call *call, const struct ranked *ranked)

@@ -3,6 +3,7 @@
 
 #include "common/mem.h"
 #include "serving-layer/batch_store.h"
+#include "serving-layer/item_store.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
 #include "serving-layer/routes.h"
@@ -105,6 +106,8 @@ void handle_readyz(struct call *call)
 {
     if (!watcher_log_is_ours(call->loop->watcher))
         call_unavailable(call, "not ready: Kafka's topic has not been checked yet");
+    else if (!item_store_ready(call->loop->server->items))
+        call_unavailable(call, "not ready: the catalogue has not been loaded yet");
     else
         call_ask(call, NULL, 0, (struct text){"", 0}, on_ready);
 }

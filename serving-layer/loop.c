@@ -14,6 +14,7 @@
 #include "serving-layer/manners.h"
 #include "serving-layer/producer.h"
 #include "serving-layer/routes.h"
+#include "serving-layer/slices.h"
 #include "serving-layer/streams.h"
 
 enum { DRAIN_MS = 50, DRAIN_TICKS = 300, HEADERS_BYTES = 16384 };
@@ -92,6 +93,7 @@ struct loop *loop_new(struct server *server, const struct serve_settings *settin
     loop->on_stop = event_new(loop->base, stop_fd(), EV_READ, on_stop, loop);
     loop->drain = event_new(loop->base, -1, EV_PERSIST, on_drain, loop);
     event_add(loop->on_stop, NULL);
+    loop->slices = slices_new(loop->base);
     loop->decoder = event_decoder_new();
     loop->manners = manners_new(settings);
     loop->streams = streams_new(loop->base);
@@ -130,6 +132,7 @@ void loop_free(struct loop *loop)
         return;
     streams_free(loop->streams);
     producer_free(loop->producer);
+    slices_free(loop->slices);
     if (loop->reader)
         reader_free(loop->reader);
     connections_free(loop->connections);

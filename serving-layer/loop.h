@@ -11,11 +11,13 @@
 #include "serving-layer/reader.h"
 
 struct connections;
+struct item_store;
 struct jobs;
 struct keys;
 struct manners;
 struct producer;
 struct pulse;
+struct slices;
 struct server;
 struct streams;
 struct watcher;
@@ -49,6 +51,7 @@ struct loop {
     struct reader *reader;
     struct producer *producer;
     struct streams *streams;
+    struct slices *slices;
     struct event_decoder *decoder;
     struct ingest_body body;
     struct manners *manners;
@@ -61,6 +64,7 @@ struct loop {
 };
 
 struct server { /* what the loops share */
+    struct item_store *items;
     struct jobs *jobs;
     struct keys *keys;
     struct pulse *pulse; /* NULL before the loops run */

@@ -16,6 +16,7 @@
 #include "common/stop.h"
 #include "handover/speed_view.h"
 #include "serving-layer/batch_store.h"
+#include "serving-layer/item_store.h"
 #include "serving-layer/jobs.h"
 #include "serving-layer/key_command.h"
 #include "serving-layer/keys.h"
@@ -246,8 +247,10 @@ static int serve(const struct serve_settings *settings, int listener, struct err
     struct jobs *jobs =
         jobs_new(&(struct jobs_settings){settings->deployment.postgres, JOB_THREADS, JOBS_WAITING});
     struct keys *keys = keys_new(settings->deployment.postgres);
+    struct item_store *items = item_store_new(settings->deployment.postgres);
     struct server server = {.jobs = jobs,
                             .keys = keys,
+                            .items = items,
                             .loop = xcalloc((size_t)settings->threads, sizeof *server.loop),
                             .started_ms = clock_unix_ms()};
     int failed = 0;
@@ -274,6 +277,7 @@ static int serve(const struct serve_settings *settings, int listener, struct err
         loop_free(server.loop[i]);
     pulse_free(server.pulse);
     free(server.loop);
+    item_store_free(items);
     batch_store_free(store);
     return failed;
 }

@@ -62,6 +62,16 @@ extern const struct parameter_row history_parameters[];
 void handle_user_events(struct call *call);
 void handle_item_events(struct call *call);
 void handle_export(struct call *call);
+extern const struct parameter_row items_parameters[]; /* handle_items.c */
+void handle_items(struct call *call);
+void handle_item(struct call *call);
+void handle_item_put(struct call *call); /* handle_item_write.c */
+void handle_item_patch(struct call *call);
+void handle_item_delete(struct call *call);
+extern const struct parameter_row import_parameters[]; /* handle_import.c */
+void handle_items_import(struct call *call);
+extern const struct parameter_row export_parameters[]; /* handle_export.c */
+void handle_items_export(struct call *call);
 void handle_status(struct call *call); /* handle_status.c */
 void handle_healthz(struct call *call);
 void handle_readyz(struct call *call);

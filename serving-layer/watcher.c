@@ -16,9 +16,8 @@
 #include "common/mem.h"
 #include "handover/database.h"
 #include "handover/event_log.h"
-#include "views/names.h"
 
-enum { CHECK_MS = 1000, TITLES_US = 2000000, QUERY_MS = 2000 };
+enum { CHECK_MS = 1000, QUERY_MS = 2000 };
 
 enum about { ABOUT_CHECK, ABOUT_POSTGRES, ABOUT_KAFKA, COMPLAINTS };
 
@@ -30,14 +29,6 @@ struct waiter {
     struct waiter *next;
 };
 
-/* Titles by symbol of the item's name. */
-struct titles {
-    struct names *items;
-    struct bytes text;
-    size_t *from; /* one more than there are items */
-    size_t cap;
-};
-
 struct watcher {
     struct deployment_options deployment;
     pthread_t thread;
@@ -46,63 +37,13 @@ struct watcher {
     struct waiter *waiting;
     bool stop;
     char fatal[512];
-    pthread_rwlock_t titles_lock;
-    struct titles titles;
     _Atomic bool ours;
     /* the thread's own */
     PGconn *db;
     rd_kafka_t *kafka;
     char complaint[COMPLAINTS][512]; /* each is logged once a change */
-    int64_t titles_us;
-    struct last_audit audit; /* under the lock */
+    struct last_audit audit;         /* under the lock */
 };
-
-/* ---- titles ---- */
-
-static void titles_free(struct titles *titles)
-{
-    names_free(titles->items);
-    bytes_free(&titles->text);
-    free(titles->from);
-}
-
-static void titles_put(struct titles *titles, struct text item, struct text title)
-{
-    size_t n = names_put(titles->items, item);
-    titles->from = grown(titles->from, &titles->cap, n + 2, sizeof *titles->from);
-    titles->from[n] = titles->text.n;
-    bytes_put_text(&titles->text, title);
-    titles->from[n + 1] = titles->text.n;
-}
-
-static int titles_load(struct watcher *watcher, struct err *err)
-{
-    PGresult *rows = database_query(watcher->db, err, "SELECT item, title FROM item", 0, NULL);
-    if (!rows)
-        return -1;
-    struct titles fresh = {.items = names_new()};
-    for (int r = 0; r < PQntuples(rows); r++)
-        titles_put(&fresh, (struct text){PQgetvalue(rows, r, 0), (size_t)PQgetlength(rows, r, 0)},
-                   (struct text){PQgetvalue(rows, r, 1), (size_t)PQgetlength(rows, r, 1)});
-    PQclear(rows);
-    pthread_rwlock_wrlock(&watcher->titles_lock);
-    struct titles old = watcher->titles;
-    watcher->titles = fresh;
-    pthread_rwlock_unlock(&watcher->titles_lock);
-    titles_free(&old);
-    return 0;
-}
-
-bool watcher_title(struct watcher *watcher, struct text item, struct bytes *into)
-{
-    pthread_rwlock_rdlock(&watcher->titles_lock);
-    const struct titles *titles = &watcher->titles;
-    uint32_t n = titles->items ? names_find(titles->items, item) : NAMES_ABSENT;
-    if (n != NAMES_ABSENT)
-        bytes_put(into, titles->text.at + titles->from[n], titles->from[n + 1] - titles->from[n]);
-    pthread_rwlock_unlock(&watcher->titles_lock);
-    return n != NAMES_ABSENT;
-}
 
 /* ---- a look ---- */
 
@@ -178,12 +119,6 @@ static int look_at_postgres(struct watcher *watcher, struct look *look, struct e
     if (look_at_archive(watcher, look, err) || look_at_runs(watcher, look, err) ||
         look_at_audits(watcher, err))
         return -1;
-    int64_t now_us = clock_monotonic_us();
-    if (!watcher->titles_us || now_us - watcher->titles_us > TITLES_US) {
-        if (titles_load(watcher, err))
-            return -1;
-        watcher->titles_us = now_us;
-    }
     return 0;
 }
 
@@ -318,7 +253,6 @@ struct watcher *watcher_new(const struct deployment_options *deployment)
     watcher->deployment = *deployment;
     pthread_mutex_init(&watcher->lock, NULL);
     pthread_cond_init(&watcher->wake, NULL);
-    pthread_rwlock_init(&watcher->titles_lock, NULL);
     rd_kafka_conf_t *conf = event_log_conf(deployment->kafka, "tandem-serve-watcher");
     watcher->kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
     if (!watcher->kafka) {
@@ -341,8 +275,6 @@ void watcher_free(struct watcher *watcher)
     pthread_join(watcher->thread, NULL);
     PQfinish(watcher->db);
     rd_kafka_destroy(watcher->kafka);
-    titles_free(&watcher->titles);
-    pthread_rwlock_destroy(&watcher->titles_lock);
     pthread_cond_destroy(&watcher->wake);
     pthread_mutex_destroy(&watcher->lock);
     free(watcher);

@@ -1,7 +1,6 @@
 /*
  * watcher: a thread that asks Kafka and Postgres what no event loop may wait for: is the topic ours, where does the log end,
- * how far is the archive, how did the last run go, what are the items called. Loops read its last look, or ask for a fresh
- * one and are called back.
+ * how far is the archive, how did the last run go. Loops read its last look, or ask for a fresh one and are called back.
  * Not for: anything that an answer from views needs.
  */
 #ifndef TANDEM_SERVING_WATCHER_H
@@ -11,7 +10,6 @@
 #include <stdint.h>
 
 #include "common/options.h"
-#include "views/bytes.h"
 
 struct event_base;
 struct watcher;
@@ -52,8 +50,5 @@ void watcher_ask(struct watcher *watcher, struct event_base *base, watcher_done 
 
 /* The newest audit, as of some seconds ago. */
 struct last_audit watcher_audit(struct watcher *watcher);
-
-/* The item's title, appended to `into`; false: it has none. */
-bool watcher_title(struct watcher *watcher, struct text item, struct bytes *into);
 
 #endif

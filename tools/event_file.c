@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "common/mem.h"
-#include "tools/csv.h"
 #include "tools/event_json.h"
 #include "tools/uci.h"
 
@@ -41,7 +40,7 @@ struct event_file *event_file_new(struct input *in, struct title_votes *titles, 
     f->decoder = event_decoder_new();
     if (is_uci(in)) {
         struct csv_record header;
-        f->csv = csv_new(in);
+        f->csv = csv_new(input_csv_byte, in);
         f->uci = uci_new();
         csv_next(f->csv, &header);
     }

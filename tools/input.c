@@ -12,6 +12,7 @@
 
 #include "common/mem.h"
 #include "common/stop.h"
+#include "views/csv.h"
 
 enum { BUFFER_BYTES = 65536 };
 static const char xz_magic[] = "\xfd"
@@ -107,6 +108,13 @@ int input_byte(struct input *in)
         return -1;
     in->n--;
     return (unsigned char)*in->at++;
+}
+
+int input_csv_byte(void *in)
+{
+    struct err ignored; /* who reads the records asks for it */
+    int c = input_byte(in);
+    return c < 0 ? (input_failed(in, &ignored) ? CSV_FAILED : CSV_END) : c;
 }
 
 int input_failed(const struct input *in, struct err *err)

@@ -17,6 +17,8 @@ void input_close(struct input *in);
 
 /* The next byte, or -1 at the end or after a failure: input_failed tells which. */
 int input_byte(struct input *in);
+/* The same for csv_new: which of the two it is. `in` is a struct input. */
+int input_csv_byte(void *in);
 /* -1 and err when reading or unpacking failed. */
 int input_failed(const struct input *in, struct err *err);
 

@@ -25,7 +25,7 @@ static int store_chunk(PGconn *db, struct bytes *items, struct bytes *names, str
         database_run(db, err,
                      "INSERT INTO item (item, title) SELECT * FROM unnest($1::text[], $2::text[]) "
                      "ON CONFLICT (item) DO UPDATE SET title = excluded.title "
-                     "WHERE item.title <> excluded.title",
+                     "WHERE item.title IS DISTINCT FROM excluded.title",
                      2, params);
     bytes_clear(items);
     bytes_clear(names);

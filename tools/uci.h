@@ -11,7 +11,7 @@
 #ifndef TANDEM_TOOLS_UCI_H
 #define TANDEM_TOOLS_UCI_H
 
-#include "tools/csv.h"
+#include "views/csv.h"
 #include "views/event.h"
 
 #define UCI_HEADER \

@@ -5,6 +5,9 @@
 
 #include "common/mem.h"
 #include "serving-layer/batch_store.h"
+#include "serving-layer/item_store.h"
+#include "serving-layer/item_table.h"
+#include "serving-layer/jobs.h"
 #include "serving-layer/partition_of.h"
 #include "serving-layer/producer.h"
 #include "serving-layer/speed_reader.h"
@@ -21,6 +24,7 @@ static struct batch_view *view;
 struct later {
     producer_done posted;
     watcher_done looked;
+    jobs_done refused;
     void *context;
     size_t failed;
 };
@@ -29,8 +33,12 @@ static void on_later(evutil_socket_t fd, short what, void *context)
 {
     static const struct look look = {.last_run = {.n = 0}};
     struct later *later = context;
+    struct err away;
     (void)fd, (void)what;
-    if (later->posted)
+    err_fill(&away, ERR_RETRY, "there is no Postgres");
+    if (later->refused)
+        later->refused(&away, later->context);
+    else if (later->posted)
         later->posted(later->failed, later->context);
     else
         later->looked(&look, later->context);
@@ -188,8 +196,9 @@ void producer_post(struct producer *producer, const struct ingest_body *body, pr
                    "what goes to Kafka is an event");
     }
     fake_outside.posted += body->n;
-    later_do(producer->base,
-             (struct later){done, NULL, context, fake_outside.acknowledges ? 0 : body->n});
+    later_do(producer->base, (struct later){.posted = done,
+                                            .context = context,
+                                            .failed = fake_outside.acknowledges ? 0 : body->n});
 }
 
 /* ---- watcher ---- */
@@ -209,12 +218,93 @@ struct last_audit watcher_audit(struct watcher *watcher)
 void watcher_ask(struct watcher *watcher, struct event_base *base, watcher_done done, void *context)
 {
     (void)watcher;
-    later_do(base, (struct later){NULL, done, context, 0});
+    later_do(base, (struct later){.looked = done, .context = context});
 }
 
-bool watcher_title(struct watcher *watcher, struct text item, struct bytes *into)
+/* ---- item_store: two items ---- */
+
+struct item_store {
+    struct item_table *table;
+};
+
+struct item_store *fake_items(void)
 {
-    (void)watcher;
-    bytes_put_text(into, text_of("\"caf\xc3\xa9\""));
-    return text_equal(item, text_of("a"));
+    static struct item_store store;
+    const struct item items[] = {
+        {.item = text_of("a"),
+         .title = text_of("\"caf\xc3\xa9\" cup"),
+         .category = text_of("home/kitchen"),
+         .price = 250,
+         .currency = text_of("EUR"),
+         .labels = text_of("new|blue"),
+         .created_ms = 1700000000000,
+         .updated_ms = 1700000000001,
+         .version = 7,
+         .available = true},
+        {.item = text_of("b"),
+         .price = -1,
+         .created_ms = 1700000000000,
+         .version = 8,
+         .hidden = true},
+    };
+    if (store.table)
+        return &store;
+    store.table = item_table_new();
+    for (size_t i = 0; i < sizeof items / sizeof *items; i++)
+        item_table_put(store.table, &items[i]);
+    return &store;
+}
+
+bool item_store_ready(const struct item_store *store)
+{
+    (void)store;
+    return !fake_outside.no_items;
+}
+
+void item_store_lock(struct item_store *store)
+{
+    (void)store;
+}
+
+void item_store_unlock(struct item_store *store)
+{
+    (void)store;
+}
+
+const struct item *item_store_find(const struct item_store *store, struct text item)
+{
+    return fake_outside.no_items ? NULL : item_table_find(store->table, item);
+}
+
+struct item_place item_store_place(const struct item_store *store, int64_t created_ms,
+                                   struct text item)
+{
+    return item_list_place(item_table_list(store->table), created_ms, item);
+}
+
+const struct item *item_store_next(const struct item_store *store, struct item_place *place)
+{
+    return item_list_next(item_table_list(store->table), place);
+}
+
+int item_store_catch_up(struct item_store *store, PGconn *db, struct err *err)
+{
+    (void)store, (void)db;
+    return err_set(err, ERR_RETRY, "there is no Postgres");
+}
+
+void item_store_figures(struct item_store *store, struct item_store_figures *figures)
+{
+    (void)store;
+    *figures = (struct item_store_figures){.items = 2};
+}
+
+/* ---- jobs: there is no Postgres ---- */
+
+int jobs_ask(struct jobs *jobs, struct event_base *base, jobs_work work, jobs_done done,
+             void *context)
+{
+    (void)jobs, (void)work;
+    later_do(base, (struct later){.refused = done, .context = context});
+    return 0;
 }

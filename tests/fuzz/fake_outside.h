@@ -13,6 +13,7 @@ struct fake_outside {
     bool no_view;      /* nothing was published yet */
     bool no_topic;     /* Kafka's topic has not been checked */
     bool no_room;      /* too many events wait for Kafka */
+    bool no_items;     /* the catalogue has not been loaded */
     bool acknowledges; /* else every event fails */
     size_t posted;     /* events that were sent, since this was set to 0 */
 };
@@ -21,5 +22,8 @@ extern struct fake_outside fake_outside;
 
 /* The view that there is: rows of `item_users`, `together`, `next`, `popular`; user u has seen a and b. */
 void fake_outside_open(void);
+
+/* A catalogue of a, which has everything, and b, which is hidden and has nothing. */
+struct item_store *fake_items(void);
 
 #endif

@@ -56,7 +56,7 @@ static int64_t slow_pence(struct text text)
 static void as_csv(struct text text)
 {
     struct input *in = input_of_text(text);
-    struct csv *csv = csv_new(in);
+    struct csv *csv = csv_new(input_csv_byte, in);
     struct slow_csv slow = {.text = text};
     struct csv_record record;
     while (csv_next(csv, &record)) {

@@ -38,7 +38,7 @@ static void is_problem(const json_t *answer, int status)
 
 static void is_answer(int status, const char *type, struct text body)
 {
-    static const int statuses[] = {200, 202, 400, 404, 405, 411, 413, 422, 503};
+    static const int statuses[] = {200, 201, 202, 204, 304, 400, 404, 405, 411, 412, 413, 422, 503};
     bool is_known = false;
     json_error_t why;
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
@@ -67,10 +67,11 @@ void evhttp_send_reply(struct evhttp_request *req, int code, const char *reason,
     static void (*real)(struct evhttp_request *, int, const char *, struct evbuffer *);
     if (!real)
         *(void **)&real = dlsym(RTLD_NEXT, "evhttp_send_reply");
-    size_t n = evbuffer_get_length(databuf);
+    size_t n = databuf ? evbuffer_get_length(databuf) : 0;
     const char *at = n ? (const char *)evbuffer_pullup(databuf, -1) : "";
-    is_answer(code, evhttp_find_header(evhttp_request_get_output_headers(req), "Content-Type"),
-              (struct text){at, n});
+    if (code != 204 && code != 304) /* those have no body */
+        is_answer(code, evhttp_find_header(evhttp_request_get_output_headers(req), "Content-Type"),
+                  (struct text){at, n});
     real(req, code, reason, databuf);
 }
 
@@ -142,6 +143,7 @@ static void loop_renew(void)
         fake_outside_open();
         listener = listener_open();
     }
+    server.items = fake_items();
     loop_free(loop);
     loop = loop_new(&server, &settings, NULL, NULL, listener, &err);
     fuzz_holds(loop, "there is an event loop");
@@ -154,8 +156,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (!loop || (how & 96) == 96)
         loop_renew();
     size_t cut = fuzz_byte(&rest);
-    fake_outside = (struct fake_outside){
-        .no_view = how & 1, .no_topic = how & 2, .no_room = how & 4, .acknowledges = !(how & 8)};
+    fake_outside = (struct fake_outside){.no_view = how & 1,
+                                         .no_topic = how & 2,
+                                         .no_room = how & 4,
+                                         .no_items = how & 1,
+                                         .acknowledges = !(how & 8)};
     client_run(rest, cut && cut < rest.n ? cut : rest.n, how & 16);
     fuzz_holds(loop->calls == 0, "no call is left");
     return 0;

@@ -1,10 +1,11 @@
-/* slow_csv: tools/csv.h once more: the whole text at hand, an index, one record at a time. For the fuzzer only. */
+/* slow_csv: views/csv.h once more: the whole text at hand, an index, one record at a time. For the fuzzer only. */
 #ifndef TANDEM_TESTS_SLOW_CSV_H
 #define TANDEM_TESTS_SLOW_CSV_H
 
 #include <stdint.h>
 
-#include "tools/csv.h"
+#include "views/bytes.h"
+#include "views/csv.h"
 
 struct slow_csv {
     struct text text;

@@ -9,14 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/csv.h"
+#include "tools/input.h"
+#include "views/csv.h"
 
 /* Reads all of `text`; each record as field|field, faults as !fault, ; between records; with the line it begins at. */
 static const char *read_all(const char *text)
 {
     static char all[4096];
     struct input *in = input_of_text(text_of(text));
-    struct csv *csv = csv_new(in);
+    struct csv *csv = csv_new(input_csv_byte, in);
     struct csv_record r;
     size_t n = 0;
     all[0] = 0;

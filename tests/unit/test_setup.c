@@ -102,9 +102,19 @@ static void another_topics_database_is_refused(void **state)
 static void tables_of_another_version_are_refused(void **state)
 {
     (void)state;
-    struct schema_found newer = tables;
+    struct schema_found newer = tables, too_old = tables;
     newer.version = SCHEMA_VERSION + 1;
+    too_old.version = SCHEMA_OLDEST - 1;
     refuses((struct setup_found){.schema = newer}, "version");
+    refuses((struct setup_found){.schema = too_old}, "version");
+}
+
+static void tables_of_an_older_version_are_gone_on_from(void **state)
+{
+    (void)state;
+    struct schema_found older = tables;
+    older.version = SCHEMA_OLDEST;
+    goes_on((struct setup_found){.schema = older, .topic = {PARTITIONS, 0}, .mark = OURS});
 }
 
 static void a_topic_that_was_archived_and_is_gone_is_not_made_anew(void **state)
@@ -128,6 +138,7 @@ int main(void)
         cmocka_unit_test(another_number_of_partitions_is_refused),
         cmocka_unit_test(another_topics_database_is_refused),
         cmocka_unit_test(tables_of_another_version_are_refused),
+        cmocka_unit_test(tables_of_an_older_version_are_gone_on_from),
         cmocka_unit_test(a_topic_that_was_archived_and_is_gone_is_not_made_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,24 +1,26 @@
-#include "tools/csv.h"
+#include "views/csv.h"
 
 #include <stdlib.h>
 
-#include "common/mem.h"
+#include "views/bytes.h"
 
 enum end { END_FIELD, END_RECORD, END_FAULT };
 
 struct csv {
-    struct input *in;
+    csv_byte next;
+    void *from;
+    bool failed;
     int64_t line;
     struct bytes text;            /* the fields of one record, one after another */
     size_t begin[CSV_FIELDS + 1]; /* where each begins in `text` */
     const char *fault;
 };
 
-struct csv *csv_new(struct input *in)
+struct csv *csv_new(csv_byte next, void *from)
 {
-    struct csv *csv = xcalloc(1, sizeof *csv);
-    csv->in = in;
-    csv->line = 1;
+    size_t cap = 0;
+    struct csv *csv = grown(NULL, &cap, 1, sizeof *csv);
+    *csv = (struct csv){.next = next, .from = from, .line = 1};
     bytes_room(&csv->text, 1); /* an empty field has a place, too */
     return csv;
 }
@@ -33,8 +35,9 @@ void csv_free(struct csv *csv)
 
 static int next_byte(struct csv *csv)
 {
-    int c = input_byte(csv->in);
+    int c = csv->next(csv->from);
     csv->line += c == '\n';
+    csv->failed |= c == CSV_FAILED;
     return c;
 }
 
@@ -119,8 +122,7 @@ int csv_next(struct csv *csv, struct csv_record *record)
     } while (end == END_FIELD);
     if (end == END_FAULT)
         skip_line(csv, csv->line);
-    struct err ignored; /* the caller asks for it; a record cut off by a failure is none */
-    if (input_failed(csv->in, &ignored))
+    if (csv->failed) /* a record that is cut off by it is none */
         return 0;
     csv->begin[record->n] = csv->text.n;
     for (unsigned i = 0; i < record->n; i++)
