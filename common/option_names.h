@@ -19,6 +19,7 @@ static const char *const option_names[] = {
     "LISTEN",
     "OUTSTANDING",
     "ANSWER_S",
+    "BOARDS",
     "BUFFER_BYTES",
     "CALLS",
     "CONNECTIONS",

@@ -39,10 +39,10 @@ struct batch_row {
     } of; /* n of them */
 };
 
-struct window {
+struct windows {        /* of a user */
     struct block block; /* tag: partition, key: user */
-    uint32_t n;
-    uint32_t items[STATE_WINDOW]; /* n of them */
+    uint32_t n_seen, n_bought;
+    uint32_t items[2 * STATE_WINDOW]; /* n_seen of them, then n_bought */
 };
 
 struct batch_view {
@@ -210,16 +210,20 @@ int batch_view_put_user(struct batch_view *batch, int partition, struct text use
     struct user_state state;
     if (user_state_decode(stored, batch->names, &state))
         return -1;
-    if (state.n_seen == 0) {
+    if (state.n_seen + state.n_bought == 0) {
         shared_table_remove(&batch->windows, (uint32_t)partition, user);
         return 0;
     }
-    size_t size = offsetof(struct window, items) + state.n_seen * sizeof(uint32_t);
-    struct window *window = block_new(size, (uint32_t)partition, user);
-    window->n = state.n_seen;
+    uint32_t n = state.n_seen + state.n_bought;
+    struct windows *windows = block_new(offsetof(struct windows, items) + n * sizeof(uint32_t),
+                                        (uint32_t)partition, user);
+    windows->n_seen = state.n_seen;
+    windows->n_bought = state.n_bought;
     for (uint32_t i = 0; i < state.n_seen; i++)
-        window->items[i] = state.seen[i].item;
-    shared_table_put(&batch->windows, window);
+        windows->items[i] = state.seen[i].item;
+    for (uint32_t i = 0; i < state.n_bought; i++)
+        windows->items[state.n_seen + i] = state.bought[i].item;
+    shared_table_put(&batch->windows, windows);
     return 0;
 }
 
@@ -295,12 +299,27 @@ bool batch_row_next(const struct batch_row *row, size_t *cursor, uint32_t *membe
     return true;
 }
 
-size_t batch_view_seen(const struct batch_view *batch, int partition, struct text user,
-                       const uint32_t **items)
+size_t batch_view_window(const struct batch_view *batch, enum window window, int partition,
+                         struct text user, const uint32_t **items)
 {
-    const struct window *window = shared_table_find(&batch->windows, (uint32_t)partition, user);
-    *items = window ? window->items : NULL;
-    return window ? window->n : 0;
+    const struct windows *windows = shared_table_find(&batch->windows, (uint32_t)partition, user);
+    *items = !windows ? NULL : windows->items + (window == WINDOW_BOUGHT ? windows->n_seen : 0);
+    return !windows ? 0 : window == WINDOW_BOUGHT ? windows->n_bought : windows->n_seen;
+}
+
+size_t batch_row_take(const struct batch_row *row, struct member_count *into)
+{
+    size_t n = 0;
+    if (!row)
+        return 0;
+    for (uint32_t i = 0; row->form == PAIRS && i < row->n; i++)
+        into[n++] = (struct member_count){row->of.pairs[i].member, row->of.pairs[i].value};
+    for (uint32_t i = 0; row->form == WIDE && i < row->n; i++)
+        into[n++] = (struct member_count){row->of.wides[i].member, row->of.wides[i].value};
+    for (uint32_t i = 0; row->form == DENSE && i < row->n; i++)
+        if (row->of.dense[i])
+            into[n++] = (struct member_count){i, row->of.dense[i]};
+    return n;
 }
 
 static size_t table_bytes(const struct shared_table *table)

@@ -1,5 +1,5 @@
 /*
- * batch_view: batch view N in memory: all its counters and what each user has in `seen`. Filled once by one thread, sealed,
+ * batch_view: batch view N in memory: all its counters and what each user has seen and bought. Filled once by one thread, sealed,
  * from then on immutable and read by any thread. The next version shares every row and every window that did not change.
  * Not for: Postgres (batch_store.h), the speed layer (speed_reader.h), who may still need a version (batch_store.h).
  *
@@ -12,6 +12,12 @@
 #include <stdint.h>
 
 #include "views/catalogue.h"
+
+/* A counter of a row: its member as a symbol; 0 is not there. */
+struct member_count {
+    uint32_t member;
+    int64_t value;
+};
 
 struct batch_view;
 struct batch_row; /* the counters of one (view, group) */
@@ -40,7 +46,7 @@ int batch_view_put_row(struct batch_view *batch, unsigned view, struct text grou
 /* Adds `counters` to a row, which may not be there yet. -1: these bytes are no row. */
 int batch_view_add_row(struct batch_view *batch, unsigned view, struct text group,
                        struct text counters);
-/* Replaces what a user has seen; 0 bytes: nothing. -1: these bytes are no state (views/user_state.h). */
+/* Replaces what a user has seen and bought; 0 bytes: nothing. -1: these bytes are no state (views/user_state.h). */
 int batch_view_put_user(struct batch_view *batch, int partition, struct text user,
                         struct text stored);
 /* Ends filling. */
@@ -61,9 +67,14 @@ int64_t batch_row_count(const struct batch_row *row, uint32_t member);
 /* Walks the counters, members rising: start with *cursor = 0; false at the end. `row` may be NULL. */
 bool batch_row_next(const struct batch_row *row, size_t *cursor, uint32_t *member, int64_t *value);
 
-/* What the user has seen, oldest first, repeats kept: symbols; returns how many. */
-size_t batch_view_seen(const struct batch_view *batch, int partition, struct text user,
-                       const uint32_t **items);
+/* The same all at once, for loops that must be short: `into` has room for batch_row_counters(). Returns how many. */
+size_t batch_row_take(const struct batch_row *row, struct member_count *into);
+
+enum window { WINDOW_SEEN, WINDOW_BOUGHT };
+
+/* What the user has seen or bought, oldest first, repeats kept: symbols; returns how many. */
+size_t batch_view_window(const struct batch_view *batch, enum window window, int partition,
+                         struct text user, const uint32_t **items);
 
 struct batch_view_figures {
     uint64_t rows, counters, users;

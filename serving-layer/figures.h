@@ -15,6 +15,7 @@ struct figures {
         bucket[FIGURES_ROUTES][FIGURES_BUCKETS]; /* by time, not cumulative; the last is the rest */
     _Atomic uint64_t sum_us[FIGURES_ROUTES];
     _Atomic uint64_t accepted, refused, not_acknowledged; /* events */
+    _Atomic uint64_t impressions, impressions_lost;       /* of record=; events */
     _Atomic uint64_t too_many_calls, badly_framed;        /* requests refused for it */
 };
 

@@ -102,6 +102,14 @@ static void http_put(struct bytes *out, const struct server *server)
     head(out, "tandem_events_not_acknowledged_total", "counter", "Events answered with 503.");
     line(out, "tandem_events_not_acknowledged_total %llu",
          (unsigned long long)SUM(server, not_acknowledged));
+    head(out, "tandem_impressions_recorded_total", "counter",
+         "Impression events of record= that Kafka has acknowledged.");
+    line(out, "tandem_impressions_recorded_total %llu",
+         (unsigned long long)SUM(server, impressions));
+    head(out, "tandem_impressions_lost_total", "counter",
+         "Impression events of record= that were given up: Kafka was away or too slow.");
+    line(out, "tandem_impressions_lost_total %llu",
+         (unsigned long long)SUM(server, impressions_lost));
 }
 
 static void connections_put(struct bytes *out, const struct server *server)

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "handover/database.h"
+#include "serving-layer/event_id.h"
 #include "serving-layer/ingest.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
@@ -79,7 +80,7 @@ static int forget_parse(struct call *call, struct ingest_refusal *refusal)
     json_put_text(&json, call->arg[0]);
     json_put(&json, "}");
     int refused = ingest_body_parse(&loop->body, loop->decoder, bytes_text(&json), false,
-                                    clock_unix_ms(), ingest_new_id, refusal);
+                                    clock_unix_ms(), event_id_make, refusal);
     bytes_free(&json);
     return refused;
 }

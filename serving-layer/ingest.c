@@ -5,8 +5,8 @@
 
 #include "common/clock.h"
 #include "common/mem.h"
-#include "common/random.h"
 #include "serving-layer/access_key.h"
+#include "serving-layer/event_id.h"
 #include "serving-layer/ingest.h"
 #include "serving-layer/ingest_body.h"
 #include "serving-layer/json_out.h"
@@ -19,18 +19,6 @@ const struct parameter_row post_parameters[] = {
     {"key", PARAMETER_TEXT, NULL, 1, KEY_BYTES,
      .sentence = "A key with role write, for navigator.sendBeacon, which cannot set a header."},
     {0}};
-
-/* A ULID (github.com/ulid/spec): 48 bits of time, 80 of randomness, Crockford's base 32: sorts by time. */
-void ingest_new_id(char *into, int64_t now_ms)
-{
-    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    unsigned char random[16];
-    random_bytes(random, sizeof random);
-    for (int i = 9; i >= 0; i--, now_ms >>= 5)
-        into[i] = digits[now_ms & 31];
-    for (int i = 0; i < 16; i++)
-        into[10 + i] = digits[random[i] & 31];
-}
 
 /* The answer of success is written before anything is sent; it is thrown away when Kafka does not acknowledge. */
 static void accepted_put(struct call *call)
@@ -110,7 +98,7 @@ void handle_post_events(struct call *call)
     struct loop *loop = call->loop;
     struct ingest_refusal refusal;
     if (ingest_body_parse(&loop->body, loop->decoder, call->body, is_ndjson(call), clock_unix_ms(),
-                          ingest_new_id, &refusal)) {
+                          event_id_make, &refusal)) {
         refused(call, &refusal);
     } else if (ingest_may_post(call, loop->body.n)) {
         accepted_put(call);

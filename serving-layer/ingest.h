@@ -4,12 +4,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 struct call;
-
-/* An event's id (ingest_body.h: ingest_make_id). */
-void ingest_new_id(char *into, int64_t now_ms);
 
 /* false: the log cannot take so many events now, and the call has been answered with 503. */
 bool ingest_may_post(struct call *call, size_t n_events);

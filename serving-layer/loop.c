@@ -13,6 +13,7 @@
 #include "serving-layer/connections.h"
 #include "serving-layer/manners.h"
 #include "serving-layer/producer.h"
+#include "serving-layer/ranking.h"
 #include "serving-layer/routes.h"
 #include "serving-layer/slices.h"
 #include "serving-layer/streams.h"
@@ -97,6 +98,7 @@ struct loop *loop_new(struct server *server, const struct serve_settings *settin
     loop->decoder = event_decoder_new();
     loop->manners = manners_new(settings);
     loop->streams = streams_new(loop->base);
+    loop->ranker = ranker_new();
     struct reader_settings reads = {settings->deployment.redis,
                                     (int)settings->deployment.partitions, NULL,
                                     (int)settings->redis_timeout_ms};
@@ -145,6 +147,7 @@ void loop_free(struct loop *loop)
     if (loop->base)
         event_base_free(loop->base);
     event_decoder_free(loop->decoder);
+    ranker_free(loop->ranker);
     ingest_body_free(&loop->body);
     manners_free(loop->manners);
     free(loop);

@@ -10,6 +10,7 @@
 #include "serving-layer/ingest_body.h"
 #include "serving-layer/reader.h"
 
+struct boards;
 struct connections;
 struct item_store;
 struct jobs;
@@ -17,6 +18,7 @@ struct keys;
 struct manners;
 struct producer;
 struct pulse;
+struct ranker;
 struct slices;
 struct server;
 struct streams;
@@ -36,6 +38,7 @@ struct serve_settings {
     int64_t buffer_bytes;
     const char *cors_origins; /* origins.h */
     bool metrics_open;        /* GET /metrics needs no key */
+    const char *boards;       /* path; "": none */
 };
 
 struct loop {
@@ -49,6 +52,7 @@ struct loop {
     struct event *on_stop, *drain;
     struct connections *connections;
     struct reader *reader;
+    struct ranker *ranker;
     struct producer *producer;
     struct streams *streams;
     struct slices *slices;
@@ -65,6 +69,7 @@ struct loop {
 
 struct server { /* what the loops share */
     struct item_store *items;
+    const struct boards *boards; /* NULL: none */
     struct jobs *jobs;
     struct keys *keys;
     struct pulse *pulse; /* NULL before the loops run */

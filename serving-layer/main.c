@@ -16,6 +16,7 @@
 #include "common/stop.h"
 #include "handover/speed_view.h"
 #include "serving-layer/batch_store.h"
+#include "serving-layer/boards.h"
 #include "serving-layer/item_store.h"
 #include "serving-layer/jobs.h"
 #include "serving-layer/key_command.h"
@@ -141,6 +142,12 @@ static void settings_read(struct serve_settings *s, int argc, char **argv)
          .unit = "",
          .sentence = "GET /metrics needs no key.",
          .into = &s->metrics_open},
+        {.name = "boards",
+         .type = OPTION_TEXT,
+         .initial = "",
+         .unit = "file",
+         .sentence = "Named leaderboards as JSON: docs/api.md, GET /v1/boards.",
+         .into = &s->boards},
     };
     enum { OWN = sizeof own / sizeof *own };
     struct option_row rows[OPTIONS_DEPLOYMENT + OWN];
@@ -239,7 +246,8 @@ static int loops_run(struct server *server, struct err *err)
 
 enum { JOB_THREADS = 4, JOBS_WAITING = 512 };
 
-static int serve(const struct serve_settings *settings, int listener, struct err *err)
+static int serve(const struct serve_settings *settings, const struct boards *boards, int listener,
+                 struct err *err)
 {
     struct batch_store *store = batch_store_new(&(struct batch_store_settings){
         settings->deployment.postgres, (int)settings->deployment.partitions});
@@ -251,6 +259,7 @@ static int serve(const struct serve_settings *settings, int listener, struct err
     struct server server = {.jobs = jobs,
                             .keys = keys,
                             .items = items,
+                            .boards = boards,
                             .loop = xcalloc((size_t)settings->threads, sizeof *server.loop),
                             .started_ms = clock_unix_ms()};
     int failed = 0;
@@ -291,6 +300,11 @@ int main(int argc, char **argv)
     settings_read(&settings, argc, argv);
     settings_check(&settings);
     descriptors_allow(&settings);
+    struct boards *boards = boards_load(settings.boards, &err);
+    if (!boards) {
+        log_error("serve", "TANDEM_BOARDS: %s", err.message);
+        return 2;
+    }
     mallopt(M_ARENA_MAX, 2); /* librdkafka's threads would each keep memory of their own */
     stop_install();
     if (evthread_use_pthreads()) {
@@ -298,10 +312,11 @@ int main(int argc, char **argv)
         return 1;
     }
     int listener = listener_open(settings.listen, &err);
-    int failed = listener < 0 || serve(&settings, listener, &err);
+    int failed = listener < 0 || serve(&settings, boards, listener, &err);
     if (failed)
         log_error("serve", "%s", err.message);
     if (listener >= 0)
         close(listener);
+    boards_free(boards);
     return failed ? 1 : 0;
 }

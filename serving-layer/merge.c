@@ -26,18 +26,38 @@ size_t merge_row(const struct parts *parts, enum layer layer, struct sums *scrat
 {
     const struct batch_row *batch = layer == LAYER_SPEED ? NULL : parts->batch;
     const struct sums *speed = layer == LAYER_BATCH ? &no_speed : speed_sum(parts, scratch);
-    size_t most = batch_row_counters(batch) + speed->n, n = 0, cursor = 0;
+    size_t most = batch_row_counters(batch) + speed->n;
     if (most == 0)
         return 0;
     struct member_count *counts = (void *)bytes_room(into, most * sizeof *counts);
-    uint32_t member;
-    int64_t value;
-    while (batch_row_next(batch, &cursor, &member, &value))
-        put_count(counts, &n, member, (uint64_t)value + (uint64_t)sums_get(speed, member));
+    size_t n_batch = batch_row_take(batch, counts), n = speed->n ? 0 : n_batch;
+    for (size_t i = 0; speed->n && i < n_batch; i++)
+        put_count(counts, &n, counts[i].member,
+                  (uint64_t)counts[i].value + (uint64_t)sums_get(speed, counts[i].member));
     for (uint32_t i = 0; i < speed->n_slots; i++)
         if (speed->slot[i].member != SUMS_FREE &&
             batch_row_count(batch, speed->slot[i].member) == 0)
             put_count(counts, &n, speed->slot[i].member, (uint64_t)speed->slot[i].value);
+    into->n += n * sizeof *counts;
+    return n;
+}
+
+size_t merge_pieces(const struct parts *parts, enum layer layer, struct bytes *into)
+{
+    const struct batch_row *batch = layer == LAYER_SPEED ? NULL : parts->batch;
+    size_t n_speed = layer == LAYER_BATCH ? 0 : parts->n_speed, most = batch_row_counters(batch);
+    for (size_t i = 0; i < n_speed; i++)
+        most += parts->speed[i]->n;
+    if (most == 0)
+        return 0;
+    struct member_count *counts = (void *)bytes_room(into, most * sizeof *counts);
+    size_t n = batch_row_take(batch, counts);
+    for (size_t i = 0; i < n_speed; i++)
+        for (uint32_t slot = 0; slot < parts->speed[i]->n_slots; slot++) {
+            const struct sum *sum = &parts->speed[i]->slot[slot];
+            if (sum->member != SUMS_FREE)
+                counts[n++] = (struct member_count){sum->member, sum->value};
+        }
     into->n += n * sizeof *counts;
     return n;
 }

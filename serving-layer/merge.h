@@ -32,4 +32,7 @@ static inline int64_t merge_count(const struct parts *parts, enum layer layer, u
 size_t merge_row(const struct parts *parts, enum layer layer, struct sums *scratch,
                  struct bytes *into);
 
+/* The same not added up: a member may come several times, and its sum be 0. For who adds up anyhow: several times as fast. */
+size_t merge_pieces(const struct parts *parts, enum layer layer, struct bytes *into);
+
 #endif

@@ -4,134 +4,131 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "serving-layer/sums.h"
+#include "common/mem.h"
+#include "serving-layer/best.h"
+#include "serving-layer/tally.h"
 
-enum { NEXT_WEIGHT = 2520 }; /* views/catalogue.c: a pair at distance 1 */
-
-/* ---- the best n ---- */
-
-struct candidate {
-    double score;
-    int64_t count;
-    uint32_t member;
+struct ranker {
+    struct tally tally;
+    struct bytes counts; /* of the row at hand */
 };
 
-/* A heap of the best n so far, the worst of them on top: most candidates are refused by one comparison. */
-struct best {
-    const struct snapshot *snapshot;
-    size_t n_max, n;
-    struct candidate *heap;
-    size_t cap;
-    bool by_count; /* scores are counts: compared as integers */
-};
-
-static bool better(const struct best *best, const struct candidate *a, const struct candidate *b)
+struct ranker *ranker_new(void)
 {
-    if (best->by_count ? a->count != b->count : a->score != b->score)
-        return best->by_count ? a->count > b->count : a->score > b->score;
-    return text_compare(snapshot_name(best->snapshot, a->member),
-                        snapshot_name(best->snapshot, b->member)) < 0;
+    return xcalloc(1, sizeof(struct ranker));
 }
 
-static void sift_down(struct best *best, size_t at, struct candidate candidate)
+void ranker_free(struct ranker *ranker)
 {
-    struct candidate *heap = best->heap;
-    for (size_t child; (child = 2 * at + 1) < best->n; at = child) {
-        if (child + 1 < best->n && better(best, &heap[child], &heap[child + 1]))
-            child++;
-        if (!better(best, &candidate, &heap[child]))
-            break;
-        heap[at] = heap[child];
-    }
-    heap[at] = candidate;
+    if (!ranker)
+        return;
+    tally_free(&ranker->tally);
+    bytes_free(&ranker->counts);
+    free(ranker);
 }
 
-static void sift_up(struct best *best, size_t at, struct candidate candidate)
+static const struct member_count *row_read(struct ranker *ranker, const struct snapshot *snapshot,
+                                           size_t row, enum layer layer, size_t *n)
 {
-    struct candidate *heap = best->heap;
-    for (; at > 0 && better(best, &heap[(at - 1) / 2], &candidate); at = (at - 1) / 2)
-        heap[at] = heap[(at - 1) / 2];
-    heap[at] = candidate;
+    ranker->counts.n = 0;
+    *n = snapshot_row(snapshot, row, layer, &ranker->counts);
+    return (const struct member_count *)(const void *)ranker->counts.at;
 }
 
-static void best_offer(struct best *best, struct candidate candidate)
+static const struct member_count *pieces_read(struct ranker *ranker,
+                                              const struct snapshot *snapshot, size_t row,
+                                              enum layer layer, size_t *n)
 {
-    if (best->n < best->n_max) {
-        best->heap = grown(best->heap, &best->cap, best->n + 1, sizeof *best->heap);
-        sift_up(best, best->n++, candidate);
-    } else if (best->n && better(best, &candidate, &best->heap[0])) {
-        sift_down(best, 0, candidate);
-    }
+    ranker->counts.n = 0;
+    *n = snapshot_pieces(snapshot, row, layer, &ranker->counts);
+    return (const struct member_count *)(const void *)ranker->counts.at;
 }
 
-/* Moves the heap to `into`, best first; frees it. Returns how many. */
-static size_t best_take(struct best *best, struct bytes *into)
-{
-    size_t n = best->n;
-    if (n == 0) /* nothing was ever offered, or none was wanted */
-        return 0;
-    struct ranked *ranked = (void *)bytes_room(into, n * sizeof *ranked);
-    while (best->n > 0) {
-        struct candidate worst = best->heap[0], last = best->heap[--best->n];
-        if (best->n > 0)
-            sift_down(best, 0, last);
-        ranked[best->n] = (struct ranked){.item = snapshot_name(best->snapshot, worst.member),
-                                          .score = worst.score,
-                                          .count = worst.count};
-    }
-    into->n += n * sizeof *ranked;
-    free(best->heap);
-    return n;
-}
-
-/* ---- counts ---- */
-
-static size_t rank_members(const struct snapshot *snapshot, const struct member_count *counts,
-                           size_t n_counts, size_t n, struct bytes *into)
-{
-    struct best best = {.snapshot = snapshot, .n_max = n, .by_count = true};
-    for (size_t i = 0; i < n_counts; i++)
-        best_offer(&best,
-                   (struct candidate){(double)counts[i].value, counts[i].value, counts[i].member});
-    return best_take(&best, into);
-}
+/* ---- counters ---- */
 
 size_t rank_counts(const struct snapshot *snapshot, size_t row, enum layer layer, size_t n,
                    struct bytes *into)
 {
+    const struct rank_bounds bounds = {.layer = layer, .n = n};
+    struct best best = {.snapshot = snapshot, .bounds = &bounds, .by_count = true};
     struct bytes counts = {0};
     size_t n_counts = snapshot_row(snapshot, row, layer, &counts);
-    size_t found = rank_members(snapshot, (const void *)counts.at, n_counts, n, into);
+    const struct member_count *count = (const struct member_count *)(const void *)counts.at;
+    for (size_t i = 0; i < n_counts; i++)
+        best_offer(&best, (struct candidate){.count = count[i].value, .member = count[i].member});
     bytes_free(&counts);
-    return found;
+    return best_take(&best, into);
 }
 
-size_t rank_sum(const struct snapshot *snapshot, size_t n_rows, size_t n, struct bytes *into)
+/* Sums wrap, as in views/deltas.h. */
+static int64_t wrapped(int64_t a, int64_t b)
 {
-    struct bytes counts = {0};
-    struct sums sums = {0};
-    size_t n_counts = 0;
-    for (size_t row = 0; row < n_rows; row++) {
-        counts.n = 0;
-        size_t n_row = snapshot_row(snapshot, row, LAYER_MERGED, &counts);
-        for (size_t i = 0; i < n_row; i++) {
-            const struct member_count *count =
-                (const struct member_count *)(const void *)counts.at + i;
-            sums_add(&sums, count->member, count->value);
+    return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
+static void rows_add(struct ranker *ranker, const struct snapshot *snapshot, size_t first,
+                     size_t n_rows, enum layer layer, bool before)
+{
+    for (size_t row = first; row < first + n_rows; row++) {
+        size_t n;
+        const struct member_count *count = pieces_read(ranker, snapshot, row, layer, &n);
+        for (size_t i = 0; i < n; i++) {
+            struct tally_cell *cell = tally_of(&ranker->tally, count[i].member);
+            int64_t *sum = before ? &cell->before : &cell->count;
+            *sum = wrapped(*sum, count[i].value);
         }
     }
-    counts.n = 0;
-    struct member_count *all = (void *)bytes_room(&counts, (sums.n + 1) * sizeof *all);
-    for (uint32_t i = 0; i < sums.n_slots; i++)
-        if (sums.slot[i].member != SUMS_FREE && sums.slot[i].value)
-            all[n_counts++] = (struct member_count){sums.slot[i].member, sums.slot[i].value};
-    size_t found = rank_members(snapshot, all, n_counts, n, into);
-    sums_free(&sums);
-    bytes_free(&counts);
-    return found;
 }
 
-/* ---- similar ---- */
+size_t rank_sum(struct ranker *ranker, const struct snapshot *snapshot, size_t first, size_t n_rows,
+                const struct rank_bounds *bounds, struct bytes *into)
+{
+    struct best best = {.snapshot = snapshot, .bounds = bounds, .by_count = true};
+    struct tally *tally = &ranker->tally;
+    tally_begin(tally, snapshot_symbols(snapshot));
+    rows_add(ranker, snapshot, first, n_rows, bounds->layer, false);
+    for (size_t i = 0; i < tally->n_touched; i++) {
+        struct candidate candidate = {.count = tally->cell[tally->touched[i]].count,
+                                      .member = tally->touched[i]};
+        if (candidate.count > 0)
+            best_offer(&best, candidate);
+    }
+    return best_take(&best, into);
+}
+
+/* As it is shown. */
+static double millionths(double score)
+{
+    return rint(score * 1e6);
+}
+
+size_t rank_trending(struct ranker *ranker, const struct snapshot *snapshot, size_t hours,
+                     size_t hours_before, const struct rank_bounds *bounds, struct bytes *into)
+{
+    struct best best = {.snapshot = snapshot, .bounds = bounds};
+    struct tally *tally = &ranker->tally;
+    tally_begin(tally, snapshot_symbols(snapshot));
+    rows_add(ranker, snapshot, 0, hours, bounds->layer, false);
+    rows_add(ranker, snapshot, hours, hours_before, bounds->layer, true);
+    for (size_t i = 0; i < tally->n_touched; i++) {
+        const struct tally_cell *cell = &tally->cell[tally->touched[i]];
+        if (cell->count <= 0)
+            continue;
+        int64_t before = cell->before > 0 ? cell->before : 0; /* more was refunded than looked at */
+        double score = score_trending(cell->count, before, (int64_t)hours, (int64_t)hours_before);
+        if (millionths(score) > 1e6)
+            best_offer(&best, (struct candidate){millionths(score), cell->count, before,
+                                                 tally->touched[i]});
+    }
+    return best_take(&best, into);
+}
+
+/* ---- pairs: which rows ---- */
+
+/* Where the rows of a question stand: users of each relation, all users (LLR), then of each relation the items' pairs. */
+struct places {
+    size_t users[RELATIONS], all, pairs[RELATIONS];
+};
 
 static unsigned view_number(const char *name)
 {
@@ -140,165 +137,220 @@ static unsigned view_number(const char *name)
     return (unsigned)view;
 }
 
-void similar_rows(enum similar_by by, struct text item, struct row_ref rows[SIMILAR_ROWS])
+/* The users' row of the relation's part at `at`: that of the part before where it is the same view. */
+static bool shares_users(const struct blend *blend, int at)
 {
-    static const char *const pairs[] = {
-        [BY_NEXT] = "next", [BY_TOGETHER] = "together", [BY_BOUGHT_TOGETHER] = "bought_together"};
-    static const char *const users[] = {[BY_NEXT] = "item_users",
-                                        [BY_TOGETHER] = "item_users",
-                                        [BY_BOUGHT_TOGETHER] = "bought_users"};
-    rows[0] = (struct row_ref){view_number(pairs[by]), item};
-    rows[1] = (struct row_ref){view_number(users[by]), text_of("all")};
+    return at > 0 && strcmp(relation_rows[blend->part[at].relation].users,
+                            relation_rows[blend->part[at - 1].relation].users) == 0;
+}
+
+static struct places places_of(const struct rank_question *question, size_t first)
+{
+    const struct blend *blend = blend_of(question->by);
+    struct places places;
+    size_t next = first;
+    for (int i = 0; i < blend->n; i++)
+        places.users[blend->part[i].relation] =
+            shares_users(blend, i) ? places.users[blend->part[i - 1].relation] : next++;
+    places.all = next;
+    next += question->score == SCORE_LLR;
+    for (int i = 0; i < blend->n; i++, next += question->n_items)
+        places.pairs[blend->part[i].relation] = next;
+    return places;
+}
+
+size_t rank_rows(const struct rank_question *question, struct row_ref rows[RANK_ROWS_MAX])
+{
+    const struct blend *blend = blend_of(question->by);
+    const struct text all = text_of("all");
+    size_t n = 0;
+    for (int i = 0; i < blend->n; i++)
+        if (!shares_users(blend, i))
+            rows[n++] =
+                (struct row_ref){view_number(relation_rows[blend->part[i].relation].users), all};
+    if (question->score == SCORE_LLR)
+        rows[n++] = (struct row_ref){view_number("users"), all};
+    for (int i = 0; i < blend->n; i++) {
+        unsigned view = view_number(relation_rows[blend->part[i].relation].pairs);
+        for (size_t item = 0; item < question->n_items; item++)
+            rows[n++] = (struct row_ref){view, question->items[item]};
+    }
+    return n;
+}
+
+static bool is_muted(const struct rank_question *question, size_t item)
+{
+    return question->muted >> item & 1;
+}
+
+/* ---- pairs: adding up ---- */
+
+struct related {
+    struct ranker *ranker;
+    const struct snapshot *snapshot;
+    const struct rank_question *question;
+    enum layer layer;
+    struct places places;
+    int64_t all; /* users; LLR only */
+};
+
+static struct related related_of(struct ranker *ranker, const struct snapshot *snapshot,
+                                 size_t first, const struct rank_question *question,
+                                 enum layer layer)
+{
+    struct related r = {ranker, snapshot, question, layer, places_of(question, first), 0};
+    if (question->score == SCORE_LLR)
+        r.all = snapshot_count(snapshot, r.places.all, layer, text_of("all"));
+    return r;
 }
 
 /*
- * Cosine of two items as sets of users: |A and B| / sqrt(|A| |B|). Where only what the speed layer has is looked at, counts may
- * fall below 0 (what left a window): such a pair says nothing and has no cosine: 0.
+ * The cosine of a sum is a sum: sqrt(users_b) is the same for each item a, so it is looked up and divided by once for each b
+ * and not for each pair; and a count is its weight in total, wherever it stands. Needs counts that are not below 0.
  */
-static double cosine(double both, int64_t users_a, int64_t users_b)
+static void add_in_proportion(struct related *r, enum relation relation, double weight)
 {
-    return both > 0 && users_a > 0 && users_b > 0 ? both / sqrt((double)users_a * (double)users_b)
-                                                  : 0;
+    const struct rank_question *question = r->question;
+    for (size_t a = 0; a < question->n_items; a++) {
+        int64_t users =
+            snapshot_count(r->snapshot, r->places.users[relation], r->layer, question->items[a]);
+        if (users <= 0 || is_muted(question, a))
+            continue;
+        double each = weight / (double)relation_rows[relation].whole;
+        if (question->score == SCORE_COSINE)
+            each /= sqrt((double)users);
+        size_t n;
+        const struct member_count *pair =
+            pieces_read(r->ranker, r->snapshot, r->places.pairs[relation] + a, r->layer, &n);
+        for (size_t i = 0; i < n; i++)
+            tally_of(&r->ranker->tally, pair[i].member)->part += each * (double)pair[i].value;
+    }
 }
 
-size_t rank_similar(const struct snapshot *snapshot, enum similar_by by, struct text item,
-                    enum layer layer, size_t n, struct bytes *into)
+/* What was added with the same row of users becomes part of the totals. */
+static void parts_settle(struct related *r, size_t users_row)
 {
-    struct best best = {.snapshot = snapshot, .n_max = n};
-    struct bytes row = {0};
-    double weight = by == BY_NEXT ? NEXT_WEIGHT : 1;
-    int64_t users = snapshot_count(snapshot, 1, layer, item);
-    size_t n_row = users > 0 ? snapshot_row(snapshot, 0, layer, &row) : 0;
-    for (size_t i = 0; i < n_row; i++) {
-        const struct member_count *pair = (const struct member_count *)(const void *)row.at + i;
-        int64_t others = snapshot_count_of(snapshot, 1, layer, pair->member);
-        double score = cosine((double)pair->value / weight, users, others);
-        if (score > 0)
-            best_offer(&best, (struct candidate){score, pair->value, pair->member});
+    struct tally *tally = &r->ranker->tally;
+    for (size_t i = 0; i < tally->n_touched; i++) {
+        struct tally_cell *cell = &tally->cell[tally->touched[i]];
+        double part = cell->part;
+        cell->part = 0;
+        if (part <= 0)
+            continue;
+        int64_t users = snapshot_count_of(r->snapshot, users_row, r->layer, tally->touched[i]);
+        if (users > 0)
+            cell->total += r->question->score == SCORE_COSINE ? part / sqrt((double)users) : part;
     }
-    bytes_free(&row);
+}
+
+static struct pair_counts counts_of(const struct related *r, enum relation relation,
+                                    int64_t users_a, uint32_t member, int64_t count)
+{
+    size_t users = r->places.users[relation];
+    return (struct pair_counts){count, users_a,
+                                snapshot_count_of(r->snapshot, users, r->layer, member), r->all};
+}
+
+/* Pair by pair. */
+static void add_each(struct related *r, enum relation relation, double weight)
+{
+    const struct rank_question *question = r->question;
+    for (size_t a = 0; a < question->n_items; a++) {
+        int64_t users =
+            snapshot_count(r->snapshot, r->places.users[relation], r->layer, question->items[a]);
+        if (users <= 0 || is_muted(question, a))
+            continue;
+        size_t n;
+        const struct member_count *pair =
+            row_read(r->ranker, r->snapshot, r->places.pairs[relation] + a, r->layer, &n);
+        for (size_t i = 0; i < n; i++) {
+            struct pair_counts counts =
+                counts_of(r, relation, users, pair[i].member, pair[i].value);
+            double score = score_pair(question->score, relation, &counts);
+            if (score > 0)
+                tally_of(&r->ranker->tally, pair[i].member)->total += weight * score;
+        }
+    }
+}
+
+static void relations_add(struct related *r)
+{
+    const struct blend *blend = blend_of(r->question->by);
+    bool in_proportion = r->question->score != SCORE_LLR && r->layer != LAYER_SPEED;
+    for (int i = 0; i < blend->n; i++) {
+        enum relation relation = blend->part[i].relation;
+        if (!in_proportion)
+            add_each(r, relation, blend->part[i].weight);
+        else
+            add_in_proportion(r, relation, blend->part[i].weight);
+        if (in_proportion && (i + 1 == blend->n || !shares_users(blend, i + 1)))
+            parts_settle(r, r->places.users[relation]);
+    }
+}
+
+size_t rank_related(struct ranker *ranker, const struct snapshot *snapshot, size_t first,
+                    const struct rank_question *question, const struct rank_bounds *bounds,
+                    struct bytes *into)
+{
+    struct related r = related_of(ranker, snapshot, first, question, bounds->layer);
+    struct best best = {.snapshot = snapshot, .bounds = bounds};
+    struct tally *tally = &ranker->tally;
+    tally_begin(tally, snapshot_symbols(snapshot));
+    relations_add(&r);
+    for (size_t i = 0; i < tally->n_touched; i++) {
+        double total = tally->cell[tally->touched[i]].total;
+        if (total <= 0 || best_is_below(&best, total * 1e6))
+            continue;
+        double score = millionths(total);
+        if (score > 0)
+            best_offer(&best, (struct candidate){.score = score, .member = tally->touched[i]});
+    }
     return best_take(&best, into);
 }
 
-/* ---- recommendations ---- */
+/* ---- pairs: why ---- */
 
-struct score {
-    uint32_t member; /* SUMS_FREE: the slot is free */
-    double sum;
-};
-
-/* Open addressing, at most half full. */
-struct scores {
-    struct score *slot;
-    size_t n_slots, n;
-};
-
-static struct score *score_of(const struct scores *scores, uint32_t member)
+static void term_put(const struct related *r, size_t item, enum relation relation, double weight,
+                     uint32_t member, struct because *into)
 {
-    size_t i = (member * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (scores->n_slots - 1);
-    while (scores->slot[i].member != member && scores->slot[i].member != SUMS_FREE)
-        i = (i + 1) & (scores->n_slots - 1);
-    return &scores->slot[i];
+    const struct text name = r->question->items[item];
+    int64_t count =
+        snapshot_count_of(r->snapshot, r->places.pairs[relation] + item, r->layer, member);
+    if (count <= 0)
+        return;
+    int64_t users = snapshot_count(r->snapshot, r->places.users[relation], r->layer, name);
+    struct because_term term = {relation, weight, 0, counts_of(r, relation, users, member, count)};
+    term.score = score_pair(r->question->score, relation, &term.counts);
+    if (term.score <= 0)
+        return;
+    into->term[into->n_terms++] = term;
+    into->score += weight * term.score;
+    if (r->question->by != BY_BLEND || relation == RELATION_TOGETHER)
+        into->count = count;
 }
 
-static struct scores scores_of_slots(size_t n_slots)
+static int because_order(const void *a, const void *b)
 {
-    struct scores scores = {NULL, n_slots, 0};
-    size_t cap = 0;
-    scores.slot = grown(NULL, &cap, n_slots, sizeof *scores.slot);
-    for (size_t i = 0; i < n_slots; i++)
-        scores.slot[i] = (struct score){SUMS_FREE, 0};
-    return scores;
+    const struct because *x = a, *y = b;
+    return x->score > y->score ? -1 : x->score < y->score ? 1 : text_compare(x->item, y->item);
 }
 
-static void scores_add(struct scores *scores, uint32_t member, double value)
+size_t rank_because(const struct snapshot *snapshot, size_t first,
+                    const struct rank_question *question, enum layer layer, uint32_t member,
+                    struct because into[STATE_WINDOW])
 {
-    if (2 * (scores->n + 1) > scores->n_slots) {
-        struct scores larger = scores_of_slots(2 * scores->n_slots);
-        for (size_t i = 0; i < scores->n_slots; i++)
-            if (scores->slot[i].member != SUMS_FREE)
-                *score_of(&larger, scores->slot[i].member) = scores->slot[i];
-        larger.n = scores->n;
-        free(scores->slot);
-        *scores = larger;
-    }
-    struct score *score = score_of(scores, member);
-    scores->n += score->member == SUMS_FREE;
-    *score = (struct score){member, score->sum + value};
-}
-
-static void scores_add_row(struct scores *scores, const struct snapshot *snapshot, size_t row,
-                           struct text item, struct bytes *counts)
-{
-    counts->n = 0;
-    int64_t users = snapshot_count(snapshot, 0, LAYER_MERGED, item);
-    size_t n = snapshot_row(snapshot, row, LAYER_MERGED, counts);
-    for (size_t i = 0; i < n; i++) {
-        const struct member_count *pair = (const struct member_count *)(const void *)counts->at + i;
-        double value = cosine((double)pair->value, users,
-                              snapshot_count_of(snapshot, 0, LAYER_MERGED, pair->member));
-        if (value > 0)
-            scores_add(scores, pair->member, value);
-    }
-}
-
-/* Why: the strongest of the user's items, ties by item in byte order. */
-static void because_fill(const struct snapshot *snapshot, const struct text *items, size_t n_items,
-                         struct ranked *ranked)
-{
-    uint32_t member = snapshot_find(snapshot, ranked->item);
-    int64_t users = snapshot_count_of(snapshot, 0, LAYER_MERGED, member);
-    for (size_t i = 0; i < n_items; i++) {
-        int64_t count = snapshot_count_of(snapshot, 1 + i, LAYER_MERGED, member);
-        struct because because = {
-            items[i], count,
-            cosine((double)count, snapshot_count(snapshot, 0, LAYER_MERGED, items[i]), users)};
-        if (because.score <= 0)
+    const struct related r = related_of(NULL, snapshot, first, question, layer);
+    const struct blend *blend = blend_of(question->by);
+    size_t n = 0;
+    for (size_t item = 0; item < question->n_items; item++) {
+        if (is_muted(question, item))
             continue;
-        int at = ranked->n_because < BECAUSE_MAX ? ranked->n_because++ : BECAUSE_MAX;
-        for (; at > 0; at--) {
-            const struct because *above = &ranked->because[at - 1];
-            if (above->score > because.score ||
-                (above->score == because.score && text_compare(above->item, because.item) < 0))
-                break;
-            if (at < BECAUSE_MAX)
-                ranked->because[at] = *above;
-        }
-        if (at < BECAUSE_MAX)
-            ranked->because[at] = because;
-        ranked->count += count;
+        into[n] = (struct because){.item = question->items[item]};
+        for (int i = 0; i < blend->n; i++)
+            term_put(&r, item, blend->part[i].relation, blend->part[i].weight, member, &into[n]);
+        n += into[n].n_terms > 0;
     }
-}
-
-/* What the user knows is not recommended. */
-static void scores_remove(struct scores *scores, const struct snapshot *snapshot,
-                          const struct text *items, size_t n_items)
-{
-    for (size_t i = 0; i < n_items; i++) {
-        uint32_t member = snapshot_find(snapshot, items[i]);
-        if (member != NAMES_ABSENT)
-            score_of(scores, member)->sum = 0;
-    }
-}
-
-size_t rank_recommendations(const struct snapshot *snapshot, const struct text *items,
-                            size_t n_items, size_t n, struct bytes *into)
-{
-    struct best best = {.snapshot = snapshot, .n_max = n};
-    struct scores scores = scores_of_slots(64);
-    struct bytes counts = {0};
-    for (size_t i = 0; i < n_items; i++)
-        scores_add_row(&scores, snapshot, 1 + i, items[i], &counts);
-    scores_remove(&scores, snapshot, items, n_items);
-    for (size_t i = 0; i < scores.n_slots; i++) {
-        const struct score *score = &scores.slot[i];
-        if (score->member != SUMS_FREE && score->sum > 0)
-            best_offer(&best, (struct candidate){score->sum, 0, score->member});
-    }
-    size_t first = into->n, found = best_take(&best, into);
-    for (size_t i = 0; i < found; i++)
-        because_fill(snapshot, items, n_items, (struct ranked *)(void *)(into->at + first) + i);
-    free(scores.slot);
-    bytes_free(&counts);
-    return found;
+    if (n > 1)
+        qsort(into, n, sizeof *into, because_order);
+    return n;
 }

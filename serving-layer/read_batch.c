@@ -88,40 +88,51 @@ void read_batch_merge(struct read_batch *batch, const struct read_sources *sourc
     }
 }
 
+static void window_take(struct read_batch *batch, struct symbols *symbols, enum window window,
+                        const struct interaction *held, uint32_t n, struct user_windows *into)
+{
+    for (uint32_t i = 0; i < n; i++)
+        batch->window[window][i] = symbols_put(symbols, names_text(batch->states, held[i].item));
+    into->items[window] = batch->window[window];
+    into->n[window] = n;
+}
+
 /* What the speed layer has of the user; -1: these bytes are no state. */
-static int seen_of_state(struct read_batch *batch, struct symbols *symbols, struct text stored)
+static int windows_of_state(struct read_batch *batch, struct symbols *symbols, struct text stored,
+                            struct user_windows *into)
 {
     struct user_state state;
+    *into = (struct user_windows){0};
     if (!batch->states || names_count(batch->states) > STATES_NAMES_MAX) {
         names_free(batch->states);
         batch->states = names_new();
     }
     if (user_state_decode(stored, batch->states, &state))
         return -1;
-    for (uint32_t i = 0; i < state.n_seen; i++)
-        batch->seen[i] = symbols_put(symbols, names_text(batch->states, state.seen[i].item));
-    return (int)state.n_seen;
+    window_take(batch, symbols, WINDOW_SEEN, state.seen, state.n_seen, into);
+    window_take(batch, symbols, WINDOW_BOUGHT, state.bought, state.n_bought, into);
+    return 0;
 }
 
-static void show_seen(struct read_batch *batch, const struct read_sources *sources,
-                      const struct ask *ask, struct snapshot *snapshot)
+static void show_windows(struct read_batch *batch, const struct read_sources *sources,
+                         const struct ask *ask, struct snapshot *snapshot)
 {
     if (ask->user == NO_USER)
         return;
     const struct speed_user *user = &batch->users[ask->user];
-    if (user->found && sources->server_ok[user->partition % sources->n_servers]) {
+    bool is_live = user->found && sources->server_ok[user->partition % sources->n_servers];
+    for (enum window w = WINDOW_SEEN; w <= WINDOW_BOUGHT; w++)
+        snapshot->at_boundary.n[w] = batch_view_window(sources->view, w, user->partition,
+                                                       user->user, &snapshot->at_boundary.items[w]);
+    if (is_live) {
         snapshot->has_state = true;
         snapshot->state = bytes_text(&user->state);
-        int n = seen_of_state(batch, sources->symbols, bytes_text(&user->state));
-        snapshot->seen = batch->seen;
-        snapshot->n_seen = n > 0 ? (size_t)n : 0;
-        if (n < 0)
-            log_error("reader", "a user's state in the speed view is damaged, partition=%d",
-                      user->partition);
-    } else {
-        snapshot->n_seen =
-            batch_view_seen(sources->view, user->partition, user->user, &snapshot->seen);
     }
+    if (!is_live)
+        snapshot->now = snapshot->at_boundary;
+    else if (windows_of_state(batch, sources->symbols, bytes_text(&user->state), &snapshot->now))
+        log_error("reader", "a user's state in the speed view is damaged, partition=%d",
+                  user->partition);
 }
 
 struct snapshot read_batch_show(struct read_batch *batch, const struct read_sources *sources,
@@ -139,7 +150,7 @@ struct snapshot read_batch_show(struct read_batch *batch, const struct read_sour
                                 .scratch = &batch->scratch};
     for (int s = 0; s < sources->n_servers; s++)
         snapshot.degraded |= !sources->server_ok[s];
-    show_seen(batch, sources, ask, &snapshot);
+    show_windows(batch, sources, ask, &snapshot);
     return snapshot;
 }
 

@@ -25,8 +25,8 @@ struct read_batch {
     const struct parts **ask_rows;
     size_t parts_cap, speed_cap, ask_rows_cap, users_made;
     struct sums scratch;
-    struct names *states; /* for decoding users' states */
-    uint32_t seen[STATE_WINDOW];
+    struct names *states;             /* for decoding users' states */
+    uint32_t window[2][STATE_WINDOW]; /* of the user at hand, by enum window */
 };
 
 /* Rows and users of its asks, for this version of the batch view; as_of stands at the boundary. */

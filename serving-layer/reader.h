@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "serving-layer/batch_view.h"
 #include "views/bytes.h"
 #include "views/catalogue.h"
 
@@ -39,7 +40,7 @@ void reader_free(
     struct reader *reader); /* waiting requests are answered from the batch view first */
 
 /*
- * Asks for `n` rows and, where `user` is not empty, what the user has in `seen`. `done` is called once, later, from the
+ * Asks for `n` rows and, where `user` is not empty, what the user has seen and bought. `done` is called once, later, from the
  * event loop, never from inside this call; texts are copied. `snapshot` lives for the duration of `done`; it is NULL when
  * there is no batch view to answer from yet.
  */
@@ -72,15 +73,12 @@ const int64_t *snapshot_as_of(
 bool snapshot_degraded(
     const struct snapshot *snapshot); /* a Redis server was away: its partitions stand at B_N */
 
-/* A counter of a row: its member as a symbol of the snapshot, > 0 or < 0, never 0. */
-struct member_count {
-    uint32_t member;
-    int64_t value;
-};
-
-/* Row `row` (its place in the `rows` asked for), in no order, appended to `into` as struct member_count; returns how many. */
+/* Row `row` (its place in the `rows` asked for), in no order, appended to `into` as struct member_count (never 0); how many. */
 size_t snapshot_row(const struct snapshot *snapshot, size_t row, enum layer layer,
                     struct bytes *into);
+/* The same in pieces that are to be added up: a member may come several times. */
+size_t snapshot_pieces(const struct snapshot *snapshot, size_t row, enum layer layer,
+                       struct bytes *into);
 /* One counter of it; 0 if it is not there. */
 int64_t snapshot_count(const struct snapshot *snapshot, size_t row, enum layer layer,
                        struct text member);
@@ -91,8 +89,15 @@ int64_t snapshot_count_of(const struct snapshot *snapshot, size_t row, enum laye
 uint32_t snapshot_find(const struct snapshot *snapshot, struct text name);
 struct text snapshot_name(const struct snapshot *snapshot, uint32_t member);
 
-/* The user's `seen`, oldest first, repeats kept, as merged: symbols; returns how many (0: unknown or forgotten). */
-size_t snapshot_seen(const struct snapshot *snapshot, const uint32_t **items);
+/* Symbols are below it. */
+uint32_t snapshot_symbols(const struct snapshot *snapshot);
+
+/*
+ * What the user has in `seen` or `bought`, oldest first, repeats kept: symbols; returns how many (0: unknown or forgotten). Of
+ * LAYER_BATCH: as of the boundary; else as of `as_of` (a state is a whole: the speed layer's is the merged one).
+ */
+size_t snapshot_window(const struct snapshot *snapshot, enum window window, enum layer layer,
+                       const uint32_t **items);
 
 /* The user's whole state as stored (views/user_state.h). false: no segment >= N has it, and it is Postgres' newest version <= N. */
 bool snapshot_state(const struct snapshot *snapshot, struct text *stored);

@@ -11,10 +11,12 @@
 #include "serving-layer/access_key.h"
 #include "serving-layer/connections.h"
 #include "serving-layer/framing.h"
+#include "serving-layer/item_filter.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
 #include "serving-layer/manners.h"
 #include "serving-layer/openapi.h"
+#include "serving-layer/related.h"
 #include "views/event.h"
 
 /* A row a route. */
@@ -30,7 +32,9 @@ const struct route routes[] = {
     {"POST", "/v1/views/read", "up to 1,000 groups, all members, one snapshot",
      handle_views_read, ROLE_READ, {layer_parameter}, .body = "ReadGroups", .answer = "Groups"},
     {"GET", "/v1/items/{item}/similar", "items similar to an item",
-     handle_similar, ROLE_READ, {ranked_parameters, layer_parameter, similar_parameters}, .answer = "Ranked"},
+     handle_similar, ROLE_READ,
+     {page_parameters, related_parameters, filter_parameters, country_parameter, layer_parameter},
+     .answer = "Ranked"},
     {"GET", "/v1/items", "the items of the catalogue, newest first; search",
      handle_items, ROLE_READ, {items_parameters}, .answer = "Items"},
     {"POST", "/v1/items/import", "up to 10,000 items, as NDJSON or CSV",
@@ -46,7 +50,13 @@ const struct route routes[] = {
     {"DELETE", "/v1/items/{item}", "takes an item out of the catalogue",
      handle_item_delete, ROLE_ADMIN, .answer = NULL},
     {"GET", "/v1/users/{user}/recommendations", "items for a user, with reasons",
-     handle_recommendations, ROLE_READ, {ranked_parameters}, .answer = "Ranked"},
+     handle_recommendations, ROLE_READ,
+     {page_parameters, related_parameters, filter_parameters, user_parameters, country_parameter, layer_parameter},
+     .answer = "Ranked"},
+    {"POST", "/v1/sessions/recommendations", "items for a live session or basket; nothing is stored",
+     handle_session, ROLE_READ,
+     {page_parameters, related_parameters, filter_parameters, user_parameters, layer_parameter},
+     .body = "Session", .answer = "Ranked"},
     {"GET", "/v1/items/{item}/events", "its events, newest first",
      handle_item_events, ROLE_ADMIN, {events_parameters, history_parameters}, .answer = "ItemEvents"},
     {"GET", "/v1/users/{user}", "what is remembered of a user",
@@ -60,7 +70,18 @@ const struct route routes[] = {
     {"GET", "/v1/users/{user}/events", "a user's events, newest first",
      handle_user_events, ROLE_ADMIN, {events_parameters, history_parameters}, .answer = "UserEvents"},
     {"GET", "/v1/popular", "what is looked at and bought most",
-     handle_popular, ROLE_READ, {ranked_parameters, popular_parameters}, .answer = "Ranked"},
+     handle_popular, ROLE_READ,
+     {page_parameters, popular_parameters, filter_parameters, country_parameter, layer_parameter}, .answer = "Ranked"},
+    {"GET", "/v1/trending", "what rises: the last hours against the days before",
+     handle_trending, ROLE_READ,
+     {page_parameters, trending_parameters, filter_parameters, country_parameter, layer_parameter}, .answer = "Ranked"},
+    {"GET", "/v1/latest", "the newest items of the catalogue",
+     handle_latest, ROLE_READ, {page_parameters, filter_parameters}, .answer = "Latest"},
+    {"GET", "/v1/boards", "the leaderboards of the configuration",
+     handle_boards, ROLE_READ, .answer = "Boards"},
+    {"GET", "/v1/boards/{name}", "a leaderboard",
+     handle_board, ROLE_READ,
+     {page_parameters, board_parameters, filter_parameters, layer_parameter}, .answer = "Ranked"},
     {"GET", "/v1/status", "batch, boundary, as_of, lag, last run",
      handle_status, ROLE_READ, .answer = "Status"},
     {"GET", "/v1/runs", "batch runs with their steps, the newest first",

@@ -8,7 +8,7 @@
 #include "serving-layer/call.h"
 #include "serving-layer/role.h"
 
-enum { ROUTE_TABLES = 3 };
+enum { ROUTE_TABLES = 6 };
 
 struct route {          // NOLINT(clang-analyzer-optin.performance.Padding): in reading order
     const char *method; /* GET answers HEAD, too */
@@ -47,11 +47,12 @@ extern const struct parameter_row layer_parameter[];
 extern const struct parameter_row view_group_parameters[];
 void handle_view_group(struct call *call);
 void handle_views_read(struct call *call);
-extern const struct parameter_row ranked_parameters[]; /* handle_ranked.c */
-extern const struct parameter_row similar_parameters[];
-extern const struct parameter_row popular_parameters[];
-void handle_similar(struct call *call);
+void handle_similar(struct call *call); /* handle_ranked.c; parameters: related.h, item_filter.h */
 void handle_recommendations(struct call *call);
+void handle_session(struct call *call);
+extern const struct parameter_row popular_parameters[]; /* handle_popular.c */
+extern const struct parameter_row trending_parameters[];
+extern const struct parameter_row board_parameters[];
 void handle_popular(struct call *call);
 extern const struct parameter_row forgotten_parameters[]; /* handle_person.c */
 void handle_person(struct call *call);
@@ -62,6 +63,10 @@ extern const struct parameter_row history_parameters[];
 void handle_user_events(struct call *call);
 void handle_item_events(struct call *call);
 void handle_export(struct call *call);
+void handle_trending(struct call *call);
+void handle_latest(struct call *call);
+void handle_boards(struct call *call);
+void handle_board(struct call *call);
 extern const struct parameter_row items_parameters[]; /* handle_items.c */
 void handle_items(struct call *call);
 void handle_item(struct call *call);

@@ -34,6 +34,13 @@ size_t snapshot_row(const struct snapshot *snapshot, size_t row, enum layer laye
     return merge_row(snapshot->rows[row], layer, snapshot->scratch, into);
 }
 
+size_t snapshot_pieces(const struct snapshot *snapshot, size_t row, enum layer layer,
+                       struct bytes *into)
+{
+    assert(row < snapshot->n_rows);
+    return merge_pieces(snapshot->rows[row], layer, into);
+}
+
 int64_t snapshot_count_of(const struct snapshot *snapshot, size_t row, enum layer layer,
                           uint32_t member)
 {
@@ -58,10 +65,17 @@ struct text snapshot_name(const struct snapshot *snapshot, uint32_t member)
     return symbols_text(snapshot->symbols, member);
 }
 
-size_t snapshot_seen(const struct snapshot *snapshot, const uint32_t **items)
+uint32_t snapshot_symbols(const struct snapshot *snapshot)
 {
-    *items = snapshot->seen;
-    return snapshot->n_seen;
+    return symbols_count(snapshot->symbols);
+}
+
+size_t snapshot_window(const struct snapshot *snapshot, enum window window, enum layer layer,
+                       const uint32_t **items)
+{
+    const struct user_windows *of = layer == LAYER_BATCH ? &snapshot->at_boundary : &snapshot->now;
+    *items = of->items[window];
+    return of->n[window];
 }
 
 bool snapshot_state(const struct snapshot *snapshot, struct text *stored)

@@ -8,6 +8,11 @@
 #include "serving-layer/merge.h"
 #include "serving-layer/symbols.h"
 
+struct user_windows { /* by enum window */
+    const uint32_t *items[2];
+    size_t n[2];
+};
+
 /* Everything is borrowed for as long as the snapshot is shown. */
 struct snapshot {
     const struct batch_edition *edition;
@@ -16,9 +21,8 @@ struct snapshot {
     bool degraded;
     const struct parts *const *rows; /* by the row's place in what was asked */
     size_t n_rows;
-    const uint32_t *seen;
-    size_t n_seen;
-    bool has_state; /* a segment >= N has the user */
+    struct user_windows now, at_boundary; /* the user's, as of as_of and as of the boundary */
+    bool has_state;                       /* a segment >= N has the user */
     struct text state;
     struct sums *scratch;
 };

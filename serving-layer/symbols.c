@@ -32,3 +32,8 @@ struct text symbols_text(const struct symbols *symbols, uint32_t symbol)
     return symbol < symbols->n_batch ? names_text(symbols->batch, symbol)
                                      : names_text(symbols->extra, symbol - symbols->n_batch);
 }
+
+uint32_t symbols_count(const struct symbols *symbols)
+{
+    return symbols->n_batch + names_count(symbols->extra);
+}

@@ -19,6 +19,7 @@ void symbols_free(struct symbols *symbols);
 
 uint32_t symbols_put(struct symbols *symbols, struct text text);
 uint32_t symbols_find(const struct symbols *symbols, struct text text); /* NAMES_ABSENT */
+uint32_t symbols_count(const struct symbols *symbols);
 /* Lives until the next put. */
 struct text symbols_text(const struct symbols *symbols, uint32_t symbol);
 

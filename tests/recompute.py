@@ -28,7 +28,7 @@ IDS, WINDOW, NEXT_DISTANCE, NEXT_GAP_MS = 32, 20, 10, 30 * 60 * 1000
 TYPES = {"view", "cart", "purchase", "refund", "impression", "click", "forget"}
 POPULAR = {"view": 1, "cart": 3, "purchase": 5, "refund": -5}
 VIEWS = ["users", "item_users", "together", "bought_users", "bought_together", "next",
-         "popular", "traffic_country", "traffic_device", "revenue_country", "revenue_device"]
+         "popular", "popular_country", "traffic_country", "traffic_device", "revenue_country", "revenue_device"]
 
 
 # ---- an event, or None ----
@@ -154,6 +154,8 @@ def contribution_of_event(event):
     kind, ts = event["type"], event["ts"]
     if kind in POPULAR:
         counters["popular", str(ts // 3600000), event["item"]] = POPULAR[kind]
+        if event["country"] != "-":
+            counters["popular_country", f"{ts // 3600000}/{event['country']}", event["item"]] = POPULAR[kind]
     for what in ("country", "device"):
         if kind != "forget":
             counters["traffic_" + what, str(ts // 60000), event[what]] = 1

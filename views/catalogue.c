@@ -116,12 +116,33 @@ static void next(const struct user_state *state, struct emit *emit)
 
 /* ---- per event ---- */
 
+static const int popular_weight[EVENT_TYPES + 1] = {
+    [EVENT_VIEW] = 1, [EVENT_CART] = 3, [EVENT_PURCHASE] = 5, [EVENT_REFUND] = -5};
+
 static void popular(const struct event *event, uint32_t item, struct emit *emit)
 {
-    static const int weight[EVENT_TYPES + 1] = {
-        [EVENT_VIEW] = 1, [EVENT_CART] = 3, [EVENT_PURCHASE] = 5, [EVENT_REFUND] = -5};
-    if (weight[event->type])
-        emit_add(emit, emit_number(emit, event->ts / HOUR_MS), item, weight[event->type]);
+    int weight = popular_weight[event->type];
+    if (weight)
+        emit_add(emit, emit_number(emit, event->ts / HOUR_MS), item, weight);
+}
+
+/* "number/name" */
+static uint32_t emit_number_and(struct emit *emit, int64_t number, struct text name)
+{
+    char digits[NUMBER_BYTES], group[NUMBER_BYTES + 1 + EVENT_LABEL_BYTES];
+    struct text first = decimal(number, digits);
+    memcpy(group, first.at, first.n);
+    group[first.n] = '/';
+    memcpy(group + first.n + 1, name.at, name.n);
+    return names_put(emit->names, (struct text){group, first.n + 1 + name.n});
+}
+
+/* Events whose country is not known ("-") are in `popular` alone. Group: hour/country, as "358664/GB". */
+static void popular_country(const struct event *event, uint32_t item, struct emit *emit)
+{
+    int weight = popular_weight[event->type];
+    if (weight && !text_equal(event->country, text_of("-")))
+        emit_add(emit, emit_number_and(emit, event->ts / HOUR_MS, event->country), item, weight);
 }
 
 static void traffic(const struct event *event, struct text member, struct emit *emit)
@@ -148,14 +169,8 @@ static void revenue(const struct event *event, struct text member, struct emit *
     int sign = event->type == EVENT_PURCHASE ? 1 : event->type == EVENT_REFUND ? -1 : 0;
     if (!sign || event->price < 0)
         return;
-    char digits[NUMBER_BYTES], group[NUMBER_BYTES + 8];
-    struct text day = decimal(event->ts / DAY_MS, digits);
-    memcpy(group, day.at, day.n);
-    group[day.n] = '/';
-    memcpy(group + day.n + 1, event->currency.at, event->currency.n);
-    struct text name = {group, day.n + 1 + event->currency.n};
-    emit_add(emit, names_put(emit->names, name), names_put(emit->names, member),
-             sign * event->price * event->quantity);
+    emit_add(emit, emit_number_and(emit, event->ts / DAY_MS, event->currency),
+             names_put(emit->names, member), sign * event->price * event->quantity);
 }
 
 static void revenue_country(const struct event *event, uint32_t item, struct emit *emit)
@@ -183,6 +198,8 @@ const struct view catalogue[] = {
      "2520 div distance, over users and pairs at most 10 steps apart", "sum", NULL, next},
     {"popular", "hour (ms since 1970 div 3600000)", "item", "view 1, cart 3, purchase 5, refund -5",
      "sum", popular, NULL},
+    {"popular_country", "hour/country (ms since 1970 div 3600000)", "item",
+     "view 1, cart 3, purchase 5, refund -5", "sum", popular_country, NULL},
     {"traffic_country", "minute (ms since 1970 div 60000)", "country", "events", "sum",
      traffic_country, NULL},
     {"traffic_device", "minute (ms since 1970 div 60000)", "device", "events", "sum",

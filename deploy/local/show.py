@@ -33,7 +33,7 @@ def cut_of(answer):
 
 
 def show_similar(item):
-    answers = {layer: call(f"/v1/items/{quoted(item)}/similar?n=5&layer={layer}") for layer in ("merged", "batch", "speed")}
+    answers = {layer: call(f"/v1/items/{quoted(item)}/similar?n=5&layer={layer}&fallback=0") for layer in ("merged", "batch", "speed")}
     merged = answers["merged"]
     known = {layer: {e["item"]: e["count"] for e in call_row(item, layer)} for layer in ("batch", "speed")}
     print(f"\nsimilar to {item} {title(merged)}  ({cut_of(merged)})")
@@ -64,7 +64,7 @@ def freshness(item, rounds=50):
         start = time.perf_counter()
         call("/v1/events", {"type": "view", "user": user, "item": item})
         accepted = time.perf_counter()
-        while not call(f"/v1/users/{user}/recommendations?n=1")["items"]:
+        while not call(f"/v1/users/{user}/recommendations?n=1&fallback=0")["items"]:
             if time.perf_counter() - start > 10:
                 sys.exit("the event was not visible after 10 s: is tandem-speed running?")
         posted.append((accepted - start) * 1000)
@@ -88,7 +88,7 @@ def main():
     if not top:
         sys.exit("no events are counted yet")
     for _ in range(40):  # titles of a feed that has just ended are there after 2 s
-        if title(call(f"/v1/items/{quoted(top[0]['member'])}/similar?n=1")):
+        if title(call(f"/v1/items/{quoted(top[0]['member'])}/similar?n=1&fallback=0")):
             break
         time.sleep(0.1)
     for counter in top:
@@ -96,7 +96,7 @@ def main():
     session = f"demo-visitor-{time.time_ns()}"
     call("/v1/events", [{"type": "view", "user": session, "item": c["member"]} for c in top[:2]])
     for _ in range(100):
-        if len(call(f"/v1/users/{session}/recommendations?n=1")["items"]):
+        if len(call(f"/v1/users/{session}/recommendations?n=1&fallback=0")["items"]):
             break
         time.sleep(0.01)
     print(f"\na new visitor has just looked at {top[0]['member']} and {top[1]['member']}:", end="")

@@ -118,7 +118,9 @@ class Reader(threading.Thread):
             ("users", "all"), ("item_users", "all"), ("bought_users", "all"),
             (chance.choice(["together", "bought_together", "next"]), chance.choice(self.items)),
             (chance.choice(["together", "bought_together", "next"]), chance.choice(self.items)),
-            ("popular", str(ts // 3600000)), ("traffic_country", str(ts // 60000)), ("traffic_device", str(ts // 60000)),
+            ("popular", str(ts // 3600000)),
+            ("popular_country", f"{ts // 3600000}/{chance.choice(['GB', 'DE'])}"),
+            ("traffic_country", str(ts // 60000)), ("traffic_device", str(ts // 60000)),
             (chance.choice(["revenue_country", "revenue_device"]), f"{ts // 86400000}/{chance.choice(['GBP', 'EUR'])}"),
             ("together", "nothing of this name")])
 
@@ -136,7 +138,7 @@ class Reader(threading.Thread):
 
     def read_similar(self):
         item = self.chance.choice(self.items)
-        path = f"/v1/items/{urllib.parse.quote(item, safe='')}/similar?n={SIMILAR}"
+        path = f"/v1/items/{urllib.parse.quote(item, safe='')}/similar?n={SIMILAR}&fallback=0"
         answer = self.ask_and_watch(path)
         if answer is not None:
             self.keep(Sample(path, answer, [("together", item), ("item_users", "all")], answer["items"]))

@@ -252,8 +252,11 @@ static void as_state(struct text stored)
     batch_view_seal(view);
     if (!failed) {
         const uint32_t *items;
-        fuzz_holds(batch_view_seen(view, 0, text_of("u"), &items) == state.n_seen,
-                   "the batch view has the user's window");
+        fuzz_holds(batch_view_window(view, WINDOW_SEEN, 0, text_of("u"), &items) == state.n_seen,
+                   "the batch view has what the user has seen");
+        fuzz_holds(batch_view_window(view, WINDOW_BOUGHT, 0, text_of("u"), &items) ==
+                       state.n_bought,
+                   "the batch view has what the user has bought");
         goes_round(names, &state);
         for (int type = EVENT_VIEW; type <= EVENT_FORGET; type++) {
             struct event event = {

@@ -116,6 +116,8 @@ void state_put(int p, int64_t until, struct bytes *into)
     for (uint32_t i = 0; i < state.n_seen; i++)
         state.seen[i] =
             (struct interaction){0, names_put(names, text_of(member_name(items[i]))), EVENT_VIEW};
+    state.n_bought = state.n_seen / 2;
+    memcpy(state.bought, state.seen, state.n_bought * sizeof *state.bought);
     user_state_encode(&state, names, into);
     names_free(names);
 }

@@ -134,18 +134,18 @@ static void a_forgotten_user_is_gone_also_when_the_empty_state_is_pruned(void **
              hex(&stored), hex(&stored));
     publish(4, text);
     const struct batch_view *batch = acquire(4);
-    assert_int_equal(batch_view_seen(batch, 0, text_of("u"), &items), 1);
+    assert_int_equal(batch_view_window(batch, WINDOW_SEEN, 0, text_of("u"), &items), 1);
     batch_store_release(store, batch);
     publish(5, "INSERT INTO user_state VALUES (0, 'v', 5, '')");
     batch = acquire(5);
-    assert_int_equal(batch_view_seen(batch, 0, text_of("u"), &items), 1);
-    assert_int_equal(batch_view_seen(batch, 0, text_of("v"), &items), 0);
+    assert_int_equal(batch_view_window(batch, WINDOW_SEEN, 0, text_of("u"), &items), 1);
+    assert_int_equal(batch_view_window(batch, WINDOW_SEEN, 0, text_of("v"), &items), 0);
     batch_store_release(store, batch);
     publish(
         6,
         "DELETE FROM user_state WHERE \\\"user\\\" = 'u'; UPDATE publication SET states_from = 6");
     batch = acquire(6);
-    assert_int_equal(batch_view_seen(batch, 0, text_of("u"), &items), 0);
+    assert_int_equal(batch_view_window(batch, WINDOW_SEEN, 0, text_of("u"), &items), 0);
     batch_store_release(store, batch);
     bytes_free(&stored);
     names_free(names);

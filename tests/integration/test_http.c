@@ -121,7 +121,7 @@ static void recommendations_leave_out_what_was_seen_and_say_why(void **state)
         202,
         "[{\"type\":\"view\",\"user\":\"guest\",\"item\":\"item-00000\"},{\"type\":\"view\",\"user\":\"guest\",\"item\":\"item-00001\"}]");
     wait_caught_up();
-    json_t *answer = answer_of("/v1/users/guest/recommendations?n=20", NULL), *item;
+    json_t *answer = answer_of("/v1/users/guest/recommendations?n=20&fallback=0", NULL), *item;
     size_t i;
     assert_true(json_array_size(json_object_get(answer, "items")) > 0);
     json_array_foreach(json_object_get(answer, "items"), i, item)
@@ -135,7 +135,7 @@ static void recommendations_leave_out_what_was_seen_and_say_why(void **state)
             counter("together", json_string_value(json_object_get(because, "item")), name));
     }
     json_decref(answer);
-    json_t *nobody = answer_of("/v1/users/nobody/recommendations", NULL);
+    json_t *nobody = answer_of("/v1/users/nobody/recommendations?fallback=0", NULL);
     assert_int_equal(json_array_size(json_object_get(nobody, "items")), 0);
     json_decref(nobody);
 }

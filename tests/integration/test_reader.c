@@ -134,13 +134,23 @@ static void check_row(const struct snapshot *snapshot, size_t at, int row)
     bytes_free(&counts);
 }
 
-static void check_seen(const struct snapshot *snapshot, int p)
+static void check_window(const struct snapshot *snapshot, enum window window, enum layer layer,
+                         const int *items, int n)
 {
-    const uint32_t *seen;
-    int items[3], n = truth_seen(p, snapshot_as_of(snapshot)[p], items);
-    assert_int_equal(snapshot_seen(snapshot, &seen), n);
+    const uint32_t *found;
+    assert_int_equal(snapshot_window(snapshot, window, layer, &found), n);
     for (int i = 0; i < n; i++)
-        assert_true(text_equal(snapshot_name(snapshot, seen[i]), text_of(member_name(items[i]))));
+        assert_true(text_equal(snapshot_name(snapshot, found[i]), text_of(member_name(items[i]))));
+}
+
+static void check_windows(const struct snapshot *snapshot, int p)
+{
+    int items[3], n = truth_seen(p, snapshot_as_of(snapshot)[p], items);
+    check_window(snapshot, WINDOW_SEEN, LAYER_MERGED, items, n);
+    check_window(snapshot, WINDOW_BOUGHT, LAYER_MERGED, items, n / 2);
+    n = truth_seen(p, snapshot_boundary(snapshot)[p], items);
+    check_window(snapshot, WINDOW_SEEN, LAYER_BATCH, items, n);
+    check_window(snapshot, WINDOW_BOUGHT, LAYER_BATCH, items, n / 2);
 }
 
 static void on_answer(const struct snapshot *snapshot, void *context)
@@ -152,7 +162,7 @@ static void on_answer(const struct snapshot *snapshot, void *context)
     for (int i = 0; i < asked->n_rows; i++)
         check_row(snapshot, (size_t)i, asked->row[i]);
     if (asked->user >= 0)
-        check_seen(snapshot, asked->user);
+        check_windows(snapshot, asked->user);
     world.answered++;
     world.degraded += snapshot_degraded(snapshot);
     free(asked);

@@ -88,6 +88,12 @@ static void per_event(struct slow *s, const struct event *e)
                                              : 0;
     if (weight)
         add(s, "popular", number(hour, e->ts / 3600000), e->item, weight);
+    if (weight && !text_equal(e->country, text_of("-"))) {
+        char both[80];
+        snprintf(both, sizeof both, "%" PRId64 "/%.*s", e->ts / 3600000, (int)e->country.n,
+                 e->country.at);
+        add(s, "popular_country", text_of(both), e->item, weight);
+    }
     if (e->type != EVENT_FORGET) {
         add(s, "traffic_country", number(minute, e->ts / 60000), e->country, 1);
         add(s, "traffic_device", number(minute, e->ts / 60000), e->device, 1);

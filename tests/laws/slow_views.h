@@ -1,5 +1,5 @@
 /*
- * slow_views: all eleven views once more, from design.md's table alone: slow, obvious, sharing nothing with views/ but its
+ * slow_views: all twelve views once more, from design.md's table alone: slow, obvious, sharing nothing with views/ but its
  * types. Not for: anything but being held against the catalogue.
  */
 #ifndef TANDEM_TESTS_SLOW_VIEWS_H

@@ -90,15 +90,23 @@ static void row_note(const struct snapshot *snapshot, size_t i, struct answer_ro
     bytes_free(&packed);
 }
 
+static void window_note(const struct snapshot *snapshot, enum window window, struct bytes *items)
+{
+    const uint32_t *found;
+    size_t n = snapshot_window(snapshot, window, LAYER_MERGED, &found);
+    for (size_t i = 0; i < n; i++) {
+        bytes_put_text(items, snapshot_name(snapshot, found[i]));
+        bytes_put(items, "\n", 1);
+    }
+}
+
+/* What was seen, an item a line, then what was bought. */
 static void seen_note(const struct snapshot *snapshot, struct answer *answer)
 {
     struct bytes items = {0};
-    const uint32_t *seen;
-    size_t n = snapshot_seen(snapshot, &seen);
-    for (size_t i = 0; i < n; i++) {
-        bytes_put_text(&items, snapshot_name(snapshot, seen[i]));
-        bytes_put(&items, "\n", 1);
-    }
+    window_note(snapshot, WINDOW_SEEN, &items);
+    bytes_put(&items, "bought\n", 7);
+    window_note(snapshot, WINDOW_BOUGHT, &items);
     answer->seen_n = (uint32_t)items.n;
     answer->seen_at = items.n ? text_put(bytes_text(&items)) : 0;
     bytes_free(&items);

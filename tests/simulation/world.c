@@ -149,6 +149,7 @@ static const char *const fixed[][2] = {
     {"bought_users", "all"},
     {"popular", "472222"},
     {"popular", "472223"},
+    {"popular_country", "472222/DE"},
     {"traffic_country", "28333334"},
     {"traffic_device", "28333340"},
     {"revenue_country", "19675/EUR"},
@@ -223,6 +224,11 @@ void world_truth_seen(const int64_t *as_of, struct text user, struct bytes *item
     const struct user_state *state = fold_state(fold, user);
     for (uint32_t i = 0; state && i < state->n_seen; i++) {
         bytes_put_text(items, names_text(names, state->seen[i].item));
+        bytes_put(items, "\n", 1);
+    }
+    bytes_put(items, "bought\n", 7);
+    for (uint32_t i = 0; state && i < state->n_bought; i++) {
+        bytes_put_text(items, names_text(names, state->bought[i].item));
         bytes_put(items, "\n", 1);
     }
     fold_free(fold);

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "serving-layer/batch_view.h"
 #include "views/row.h"
@@ -50,6 +51,8 @@ static void put_user(struct batch_view *batch, const char *user, int n, const ch
     struct bytes stored = {0};
     for (int i = 0; i < n; i++)
         state.seen[i] = (struct interaction){i, names_put(names, text_of(items[i])), EVENT_VIEW};
+    state.n_bought = n > 1 ? 1 : 0;
+    state.bought[0] = state.seen[n > 1];
     user_state_encode(&state, names, &stored);
     assert_int_equal(batch_view_put_user(batch, 1, text_of(user), bytes_text(&stored)), 0);
     bytes_free(&stored);
@@ -68,6 +71,11 @@ static size_t walk(const struct batch_row *row)
         assert_int_equal(batch_row_count(row, member), value);
         before = member;
     }
+    struct member_count *all = calloc(batch_row_counters(row) + 1, sizeof *all);
+    assert_int_equal(batch_row_take(row, all), n);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(batch_row_count(row, all[i].member), all[i].value);
+    free(all);
     return n;
 }
 
@@ -204,13 +212,16 @@ static void users_windows_are_kept_in_order_with_repeats_and_go_when_forgotten(v
     struct batch_view *new = batch_view_new(&second, old, true);
     put_user(new, "u2", 0, NULL);
     struct batch_view *without = batch_view_new(&second, old, false);
-    assert_int_equal(batch_view_seen(new, 1, text_of("u1"), &items), 3);
+    assert_int_equal(batch_view_window(new, WINDOW_SEEN, 1, text_of("u1"), &items), 3);
     assert_int_equal(items[0], items[2]);
     assert_true(text_equal(names_text(batch_view_names(new), items[1]), text_of("b")));
-    assert_int_equal(batch_view_seen(new, 0, text_of("u1"), &items), 0);
-    assert_int_equal(batch_view_seen(new, 1, text_of("u2"), &items), 0);
-    assert_int_equal(batch_view_seen(old, 1, text_of("u2"), &items), 1);
-    assert_int_equal(batch_view_seen(without, 1, text_of("u1"), &items), 0);
+    assert_int_equal(batch_view_window(new, WINDOW_BOUGHT, 1, text_of("u1"), &items), 1);
+    assert_true(text_equal(names_text(batch_view_names(new), items[0]), text_of("b")));
+    assert_int_equal(batch_view_window(old, WINDOW_BOUGHT, 1, text_of("u2"), &items), 0);
+    assert_int_equal(batch_view_window(new, WINDOW_SEEN, 0, text_of("u1"), &items), 0);
+    assert_int_equal(batch_view_window(new, WINDOW_SEEN, 1, text_of("u2"), &items), 0);
+    assert_int_equal(batch_view_window(old, WINDOW_SEEN, 1, text_of("u2"), &items), 1);
+    assert_int_equal(batch_view_window(without, WINDOW_SEEN, 1, text_of("u1"), &items), 0);
     batch_view_free(old);
     batch_view_free(new);
     batch_view_free(without);

@@ -247,6 +247,18 @@ static void from(enum event_type type, const char *country, const char *device, 
                            .ts = ts});
 }
 
+static void popular_country_weighs_events_of_an_hour_whose_country_is_known(void **state)
+{
+    (void)state;
+    from(EVENT_VIEW, "GB", "mobile", MORNING);
+    from(EVENT_PURCHASE, "GB", "mobile", MORNING + 1);
+    from(EVENT_CART, "DE", "mobile", MORNING);
+    from(EVENT_REFUND, "DE", "mobile", MORNING + 60 * MINUTE);
+    from(EVENT_VIEW, "-", "mobile", MORNING);
+    from(EVENT_CLICK, "GB", "mobile", MORNING);
+    COUNTS("popular_country", {"358664/GB", "a", 6}, {"358664/DE", "a", 3}, {"358665/DE", "a", -5});
+}
+
 static void traffic_of_a_few_minutes(void)
 {
     from(EVENT_VIEW, "GB", "mobile", MORNING);
@@ -316,14 +328,15 @@ static void revenue_device_is_sales_less_refunds_of_a_day(void **state)
 
 /* ---- the table itself ---- */
 
-static void the_catalogue_has_the_eleven_views_each_with_one_function(void **state)
+static void the_catalogue_has_the_twelve_views_each_with_one_function(void **state)
 {
     (void)state;
     static const char *const state_views[] = {"users",        "item_users",      "together",
                                               "bought_users", "bought_together", "next"};
-    static const char *const event_views[] = {"popular", "traffic_country", "traffic_device",
+    static const char *const event_views[] = {"popular",         "popular_country",
+                                              "traffic_country", "traffic_device",
                                               "revenue_country", "revenue_device"};
-    assert_int_equal(catalogue_views, 11);
+    assert_int_equal(catalogue_views, 12);
     for (unsigned v = 0; v < catalogue_views; v++) {
         const struct view *view = &catalogue[v];
         const char *expected = v < 6 ? state_views[v] : event_views[v - 6];
@@ -352,11 +365,12 @@ int main(void)
         EXAMPLE(next_reaches_ten_steps),
         EXAMPLE(next_ends_at_a_pause_of_more_than_half_an_hour),
         EXAMPLE(popular_weighs_what_happened_in_an_hour),
+        EXAMPLE(popular_country_weighs_events_of_an_hour_whose_country_is_known),
         EXAMPLE(traffic_country_counts_events_of_a_minute_but_forget),
         EXAMPLE(traffic_device_counts_events_of_a_minute_but_forget),
         EXAMPLE(revenue_country_is_sales_less_refunds_of_a_day),
         EXAMPLE(revenue_device_is_sales_less_refunds_of_a_day),
-        cmocka_unit_test(the_catalogue_has_the_eleven_views_each_with_one_function),
+        cmocka_unit_test(the_catalogue_has_the_twelve_views_each_with_one_function),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
