@@ -76,6 +76,9 @@ static void refused_reply(struct call *call, const struct import_job *job)
     json_put(&call->out,
              "{\"type\":\"about:blank\",\"title\":\"Unprocessable Content\",\"status\":422,"
              "\"detail\":\"nothing was imported: errors names the lines\",");
+    json_put(&call->out, "\"request_id\":");
+    json_put_text(&call->out, text_of(call->id));
+    json_put(&call->out, ",");
     counts_put(&call->out, job, 0);
     call_reply(call, 422, "application/problem+json");
 }

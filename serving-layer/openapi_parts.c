@@ -92,6 +92,8 @@ static void value_schema_put(struct bytes *out, const struct parameter_row *row)
         part_open(out, "enum", "[0,1]");
     } else if (row->type == PARAMETER_CHOICE) {
         choices_put(out, row->choices);
+    } else if (row->type == PARAMETER_CURRENCY) {
+        part_text(out, "pattern", "^[A-Z]{3}$");
     } else {
         length_put(out, row);
     }

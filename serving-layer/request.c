@@ -161,6 +161,14 @@ static bool has_control(struct text text)
     return false;
 }
 
+static bool is_currency(struct text code)
+{
+    for (size_t i = 0; i < code.n; i++)
+        if (code.at[i] < 'A' || code.at[i] > 'Z')
+            return false;
+    return code.n == 3;
+}
+
 static bool value_take(const struct parameter_row *row, struct text value, int64_t *number)
 {
     switch (row->type) {
@@ -171,6 +179,7 @@ static bool value_take(const struct parameter_row *row, struct text value, int64
         if (has_control(value))
             return false;
         break;
+    case PARAMETER_CURRENCY: return is_currency(value);
     case PARAMETER_TEXT: break;
     }
     return (int64_t)value.n >= row->min && (int64_t)value.n <= row->max;
@@ -189,6 +198,8 @@ static int wrong_value(const struct parameter_row *row, struct text value,
     else if (row->type == PARAMETER_TEXT || row->type == PARAMETER_ID)
         snprintf(detail + n, left, "%" PRId64 " to %" PRId64 " bytes%s", row->min, row->max,
                  row->type == PARAMETER_ID ? " without control characters" : "");
+    else if (row->type == PARAMETER_CURRENCY)
+        snprintf(detail + n, left, "three capital letters");
     else
         snprintf(detail + n, left, "one of %s", row->type == PARAMETER_FLAG ? "0|1" : row->choices);
     return wrong(error, text_of(row->name), detail);

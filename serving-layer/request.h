@@ -15,11 +15,12 @@ enum { REQUEST_SEGMENTS = 16, REQUEST_PARAMETERS = 64, REQUEST_REPEATS = 20 };
 /* ---- what a call may be given in its query: a table, one row a parameter ---- */
 
 enum parameter_type {
-    PARAMETER_INT,    /* a whole number from min to max */
-    PARAMETER_CHOICE, /* one of `choices` */
-    PARAMETER_FLAG,   /* 0 or 1 */
-    PARAMETER_TEXT,   /* min to max bytes */
-    PARAMETER_ID      /* the same, without control characters, as in events */
+    PARAMETER_INT,     /* a whole number from min to max */
+    PARAMETER_CHOICE,  /* one of `choices` */
+    PARAMETER_FLAG,    /* 0 or 1 */
+    PARAMETER_TEXT,    /* min to max bytes */
+    PARAMETER_ID,      /* the same, without control characters, as in events */
+    PARAMETER_CURRENCY /* three capital letters */
 };
 
 struct parameter_row { // NOLINT(clang-analyzer-optin.performance.Padding): in reading order
