@@ -25,8 +25,8 @@ CFLAGS   := -std=c17 -g $(optimise) $(warnings) -D_FORTIFY_SOURCE=$(if $(sanitiz
 CPPFLAGS += $(shell pkg-config --cflags libpq 2>/dev/null)
 LDFLAGS  += $(sanitize) -pthread
 
-libs_speed := -lrdkafka -lhiredis -lpq
-libs_batch := -lrdkafka -lhiredis -lpq
+libs_speed := -lrdkafka -lhiredis -lpq -levent
+libs_batch := -lrdkafka -lhiredis -lpq -levent
 libs_serve := -levent -levent_pthreads -lrdkafka -lhiredis -lpq -ljansson -lsodium -lz -lm
 libs_feed  := -lrdkafka -lpq -lcurl -llzma -lm
 

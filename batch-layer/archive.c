@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/metrics_http.h"
 #include "common/options.h"
 #include "common/stop.h"
 #include "handover/event_log.h"
@@ -25,6 +26,7 @@ enum {
     RETRY_MS = 500, /* after a failure */
     LOCK_MS = 250,  /* between two looks whether the other archiver has gone */
     REPORT_S = 10,
+    LAG_MS = 1000, /* between two looks how far the log has come */
 };
 
 struct archive {
@@ -34,8 +36,9 @@ struct archive {
     struct archive_batch *batch;
     PGconn *db;                         /* holds the lock */
     char checked[DEPLOYMENT_BYTES + 1]; /* the deployment whose topic has been checked */
-    struct archive_counts counts, reported;
-    int64_t reported_us;
+    struct archive_figures figures;
+    struct archive_counts reported;
+    int64_t reported_us, lag_us;
 };
 
 /* ---- a connection that may write ---- */
@@ -103,6 +106,10 @@ static int session_begin(struct archive *archive, struct err *err)
         return -1;
     char next[PARTITIONS_MAX * 21 + 3];
     vector_print(next, sizeof next, archive->batch->next, archive->batch->partitions);
+    for (int p = 0; p < archive->batch->partitions; p++)
+        metrics_set(&archive->figures.next[p], (uint64_t)archive->batch->next[p]);
+    metrics_set(&archive->figures.working, 1);
+    archive->lag_us = 0;
     log_info(LOG, "ready next=%s", next);
     return 0;
 }
@@ -111,6 +118,7 @@ static int session_begin(struct archive *archive, struct err *err)
 static void session_end(struct archive *archive)
 {
     struct err err = {0};
+    archive_figures_forget(&archive->figures);
     if (archive_log_stop(archive->log, &err))
         log_warn(LOG, "%s", err.message);
     archive_batch_drop(archive->batch);
@@ -139,21 +147,33 @@ static int collect(struct archive *archive, struct err *err)
     return 0;
 }
 
+static void lag_look(struct archive *archive)
+{
+    int64_t now_us = clock_monotonic_us();
+    if (archive->lag_us && now_us - archive->lag_us < LAG_MS * 1000)
+        return;
+    archive->lag_us = now_us;
+    for (int p = 0; p < archive->batch->partitions; p++) {
+        int64_t lag = archive_log_lag(archive->log, p, archive->batch->next[p]);
+        metrics_set(&archive->figures.lag[p], lag < 0 ? ARCHIVE_NONE : (uint64_t)lag);
+    }
+}
+
 static void report(struct archive *archive)
 {
     int64_t now_us = clock_monotonic_us(), passed_us = now_us - archive->reported_us;
     if (passed_us < REPORT_S * INT64_C(1000000))
         return;
-    const struct archive_counts *counts = &archive->counts, *before = &archive->reported;
-    int64_t events = counts->events - before->events, bad = counts->bad - before->bad,
-            barriers = counts->barriers - before->barriers;
+    const struct archive_counts now = archive_figures_sum(&archive->figures),
+                                before = archive->reported;
+    uint64_t events = now.events - before.events, bad = now.bad - before.bad,
+             barriers = now.barriers - before.barriers;
     if (events || bad || barriers)
         log_info(LOG,
-                 "archived events=%" PRId64 " bad=%" PRId64 " barriers=%" PRId64
-                 " events_per_s=%" PRId64 " lag=%" PRId64,
-                 events, bad, barriers, events * 1000000 / passed_us,
-                 archive_log_lag(archive->log, archive->batch->next));
-    archive->reported = *counts;
+                 "archived events=%" PRIu64 " bad=%" PRIu64 " barriers=%" PRIu64
+                 " events_per_s=%" PRIu64 " lag=%" PRIu64,
+                 events, bad, barriers, events * 1000000 / (uint64_t)passed_us, now.lag);
+    archive->reported = now;
     archive->reported_us = now_us;
 }
 
@@ -167,10 +187,11 @@ static int batches(struct archive *archive, struct err *err)
             return database_failed(archive->db, NULL, "idle", err); /* and so is the lock lost */
         int last = batch->n ? batch->record[batch->n - 1].partition : -1;
         bool full = archive_batch_full(batch);
-        if (batch->n && archive_write(archive->writer, archive->db, batch, &archive->counts, err))
+        if (batch->n && archive_write(archive->writer, archive->db, batch, &archive->figures, err))
             return -1;
         if (full)
             archive_log_hurry(archive->log, last);
+        lag_look(archive);
         report(archive);
     }
     return 0;
@@ -195,6 +216,7 @@ static int sessions(struct archive *archive)
         }
         if (stop_asked())
             return BATCH_DONE; /* what could not be written any more is read again by the next */
+        metrics_add(&archive->figures.failures, 1);
         if (strcmp(said, err.message) != 0)
             log_warn(LOG, "%s: trying again", err.message);
         memcpy(said, err.message, sizeof said);
@@ -202,25 +224,49 @@ static int sessions(struct archive *archive)
     }
 }
 
-static int work(const struct deployment_options *deployment)
+static void print(struct metrics *into, void *context)
+{
+    const struct archive *archive = context;
+    archive_figures_print(&archive->figures, (int)archive->deployment->partitions, into);
+    metrics_process(into);
+}
+
+/* With the log open; the figures are listened for as long. */
+static int listen_and_work(struct archive *archive, const char *metrics)
 {
     struct err err = {0};
-    struct archive archive = {.deployment = deployment, .reported_us = clock_monotonic_us()};
-    archive.log =
-        archive_log_open(deployment->kafka, deployment->topic, (int)deployment->partitions, &err);
-    if (!archive.log) {
+    struct metrics_http *http;
+    if (metrics_http_open(metrics, print, archive, &http, &err)) {
         log_error(LOG, "%s", err.message);
-        return BATCH_FAILED;
+        return err.kind == ERR_DATA ? BATCH_WRONG_USE : BATCH_FAILED;
     }
-    archive.writer = archive_writer_new();
-    archive.batch = xcalloc(1, sizeof *archive.batch);
-    archive.batch->partitions = (int)deployment->partitions;
-    int exit_code = sessions(&archive);
-    log_info(LOG, "ended events=%" PRId64 " bad=%" PRId64 " barriers=%" PRId64,
-             archive.counts.events, archive.counts.bad, archive.counts.barriers);
-    free(archive.batch);
-    archive_writer_free(archive.writer);
-    archive_log_close(archive.log);
+    archive->writer = archive_writer_new();
+    archive->batch = xcalloc(1, sizeof *archive->batch);
+    archive->batch->partitions = (int)archive->deployment->partitions;
+    int exit_code = sessions(archive);
+    metrics_http_close(http);
+    struct archive_counts counts = archive_figures_sum(&archive->figures);
+    log_info(LOG, "ended events=%" PRIu64 " bad=%" PRIu64 " barriers=%" PRIu64, counts.events,
+             counts.bad, counts.barriers);
+    free(archive->batch);
+    archive_writer_free(archive->writer);
+    return exit_code;
+}
+
+static int work(const struct deployment_options *deployment, const char *metrics)
+{
+    struct err err = {0};
+    struct archive *archive = xcalloc(1, sizeof *archive);
+    archive->deployment = deployment;
+    archive->reported_us = clock_monotonic_us();
+    archive_figures_forget(&archive->figures);
+    archive->log =
+        archive_log_open(deployment->kafka, deployment->topic, (int)deployment->partitions, &err);
+    if (!archive->log)
+        log_error(LOG, "%s", err.message);
+    int exit_code = archive->log ? listen_and_work(archive, metrics) : BATCH_FAILED;
+    archive_log_close(archive->log);
+    free(archive);
     return exit_code;
 }
 
@@ -235,8 +281,18 @@ int archive_main(int argc, char **argv)
         .commands = "",
     };
     struct deployment_options deployment = {0};
-    struct option_row rows[OPTIONS_DEPLOYMENT];
+    const char *metrics;
+    const struct option_row own = {
+        .name = "metrics",
+        .type = OPTION_TEXT,
+        .initial = "",
+        .unit = "host:port",
+        .sentence = "where GET /metrics answers, for who monitors it; none: nowhere",
+        .into = &metrics,
+    };
+    struct option_row rows[OPTIONS_DEPLOYMENT + 1];
     size_t n = options_deployment(rows, &deployment);
+    rows[n++] = own;
     options_read(&usage, rows, n, argc, argv);
     if (deployment.partitions > PARTITIONS_MAX) {
         log_error(LOG, "TANDEM_PARTITIONS is %" PRId64 ", at most %d are possible",
@@ -244,5 +300,5 @@ int archive_main(int argc, char **argv)
         return BATCH_WRONG_USE;
     }
     stop_install();
-    return work(&deployment);
+    return work(&deployment, metrics);
 }

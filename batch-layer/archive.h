@@ -5,6 +5,7 @@
  *   archive.c         the loop: lock, offsets, batches, what to do when something fails
  *   archive_log.c     records out of Kafka
  *   archive_write.c   one batch of records into Postgres: one transaction
+ *   archive_figures.c what it did, for /metrics
  */
 #ifndef TANDEM_BATCH_ARCHIVE_H
 #define TANDEM_BATCH_ARCHIVE_H

@@ -169,14 +169,10 @@ void archive_log_hurry(struct archive_log *log, int partition)
         event_log_edges(log->kafka, log->topic, partition, 1, LOG_END, &end, HURRY_MS, &unused);
 }
 
-int64_t archive_log_lag(struct archive_log *log, const int64_t *offset)
+int64_t archive_log_lag(struct archive_log *log, int partition, int64_t offset)
 {
-    int64_t lag = 0;
-    for (int p = 0; p < log->partitions; p++) {
-        int64_t low, high;
-        if (!rd_kafka_get_watermark_offsets(log->kafka, log->topic, p, &low, &high) &&
-            high > offset[p])
-            lag += high - offset[p];
-    }
-    return lag;
+    int64_t low, high;
+    if (rd_kafka_get_watermark_offsets(log->kafka, log->topic, partition, &low, &high) || high < 0)
+        return -1;
+    return high > offset ? high - offset : 0;
 }

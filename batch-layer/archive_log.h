@@ -42,7 +42,7 @@ void log_record_release(struct log_record *record);
  */
 void archive_log_hurry(struct archive_log *log, int partition);
 
-/* Records between the offsets and the log's end, as far as the client has heard of it. */
-int64_t archive_log_lag(struct archive_log *log, const int64_t *offset);
+/* Records of the partition between the offset and the log's end, as far as the client has heard of it; -1: not known. */
+int64_t archive_log_lag(struct archive_log *log, int partition, int64_t offset);
 
 #endif

@@ -8,6 +8,7 @@
 #include "batch-layer/archive.h"
 #include "batch-layer/master_dataset.h"
 #include "batch-layer/statement.h"
+#include "common/clock.h"
 #include "common/failpoint.h"
 #include "common/mem.h"
 #include "handover/event_log.h"
@@ -57,7 +58,8 @@ struct archive_writer {
     struct bad_record bad[BATCH_RECORDS];
     int barrier[BATCH_RECORDS]; /* records of the batch */
     int n_bad, n_barriers;
-    int64_t number[BATCH_RECORDS]; /* a column of what is written besides */
+    int64_t events[PARTITIONS_MAX]; /* of the batch */
+    int64_t number[BATCH_RECORDS];  /* a column of what is written besides */
     char column[3][VECTOR_BYTES];
 };
 
@@ -148,25 +150,27 @@ static bool is_event(struct archive_writer *writer, const struct archive_batch *
 
 /* Decodes while Postgres takes what was decoded before. */
 static int events_copy(struct archive_writer *writer, PGconn *db, const struct archive_batch *batch,
-                       int64_t *events, struct err *err)
+                       struct err *err)
 {
     struct copy_in in = {0};
+    bool begun = false;
     writer->n_bad = writer->n_barriers = 0;
-    *events = 0;
+    memset(writer->events, 0, sizeof writer->events);
     for (int i = 0; i < batch->n; i++) {
         const struct log_record *record = &batch->record[i];
         struct event event;
         if (!is_event(writer, batch, i, &event))
             continue;
-        if (*events == 0 && master_copy_begin(&in, db, err))
+        if (!begun && master_copy_begin(&in, db, err))
             return -1;
-        ++*events;
+        begun = true;
+        writer->events[record->partition]++;
         if (master_copy_event(&in, record->partition, record->offset, &event, err)) {
             copy_in_abandon(&in);
             return -1;
         }
     }
-    return *events ? copy_in_end(&in, err) : 0;
+    return begun ? copy_in_end(&in, err) : 0;
 }
 
 static void put_bytes(struct copy_in *in, struct text bytes)
@@ -241,24 +245,36 @@ static int commit(PGconn *db, struct err *err)
     return failed;
 }
 
-int archive_write(struct archive_writer *writer, PGconn *db, struct archive_batch *batch,
-                  struct archive_counts *counts, struct err *err)
+/* Counts what is in now. */
+static void committed(const struct archive_writer *writer, const struct archive_batch *batch,
+                      struct archive_figures *figures)
 {
-    int64_t events;
+    for (int p = 0; p < batch->partitions; p++) {
+        metrics_add(&figures->events[p], (uint64_t)writer->events[p]);
+        metrics_set(&figures->next[p], (uint64_t)batch->upto[p]);
+    }
+    for (int i = 0; i < writer->n_bad; i++)
+        metrics_add(&figures->bad[batch->record[writer->bad[i].i].partition], 1);
+    metrics_add(&figures->barriers, (uint64_t)writer->n_barriers);
+}
+
+int archive_write(struct archive_writer *writer, PGconn *db, struct archive_batch *batch,
+                  struct archive_figures *figures, struct err *err)
+{
+    int64_t began_us = clock_monotonic_us();
     failpoint("archive:begin");
     if (statement_run(db, err, "BEGIN") < 0 || offsets_move(writer, db, batch, err))
         return -1;
     failpoint("archive:moved");
-    if (events_copy(writer, db, batch, &events, err) || bad_copy(writer, db, batch, err) ||
+    if (events_copy(writer, db, batch, err) || bad_copy(writer, db, batch, err) ||
         barriers_insert(writer, db, batch, err))
         return -1;
     failpoint("archive:copied");
     if (commit(db, err))
         return -1;
     failpoint("archive:after-commit");
-    counts->events += events;
-    counts->bad += writer->n_bad;
-    counts->barriers += writer->n_barriers;
+    archive_figures_transaction(figures, clock_monotonic_us() - began_us, batch->n);
+    committed(writer, batch, figures);
     memcpy(batch->next, batch->upto, sizeof batch->next);
     archive_batch_drop(batch);
     return 0;

@@ -5,6 +5,7 @@
 #ifndef TANDEM_BATCH_ARCHIVE_WRITE_H
 #define TANDEM_BATCH_ARCHIVE_WRITE_H
 
+#include "batch-layer/archive_figures.h"
 #include "batch-layer/archive_log.h"
 #include "handover/database.h"
 #include "views/event.h"
@@ -30,10 +31,6 @@ bool archive_batch_full(const struct archive_batch *batch);
 /* Lets go of all records; what was archived stays as it is. */
 void archive_batch_drop(struct archive_batch *batch);
 
-struct archive_counts {
-    int64_t events, bad, barriers;
-};
-
 struct archive_writer;
 
 struct archive_writer *archive_writer_new(void);
@@ -41,10 +38,10 @@ void archive_writer_free(struct archive_writer *writer); /* NULL is fine */
 
 /*
  * One transaction: events, bad records, first barriers, and archive_offset from next to upto by compare-and-set. 0: it is
- * in, next = upto, the batch is empty, `counts` has more. -1: whether it is in is not known: connect again and read
+ * in, next = upto, the batch is empty, `figures` has more. -1: whether it is in is not known: connect again and read
  * archive_offset. (ERR_RETRY also when someone else has moved archive_offset.)
  */
 int archive_write(struct archive_writer *writer, PGconn *db, struct archive_batch *batch,
-                  struct archive_counts *counts, struct err *err);
+                  struct archive_figures *figures, struct err *err);
 
 #endif

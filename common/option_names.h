@@ -28,6 +28,8 @@ static const char *const option_names[] = {
     "REQUEST_S",
     "READ_TIMEOUT_MS",
     "THREADS",
+    /* tandem-speed, tandem-batch archive */
+    "METRICS",
     /* tandem-serve key */
     "BURST",
     "LABEL",

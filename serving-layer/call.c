@@ -236,6 +236,8 @@ static void reply_as_of(struct call *call, int64_t batch, int partitions, const 
 {
     static const char *const layers[] = {"merged", "batch", "speed"};
     struct bytes *out = &call->out;
+    metrics_add(&call->loop->figures.answers, 1);
+    metrics_add(&call->loop->figures.degraded, degraded);
     json_put(out, ",\"batch\":");
     json_put_int(out, batch);
     json_put(out, ",\"boundary\":");

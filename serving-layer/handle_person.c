@@ -128,15 +128,13 @@ static void forgotten_answer(struct forgotten *forgotten)
     const struct {
         const char *name;
         bool done;
-    } part[] = {
-        {"{\"forgotten\":{\"speed\":", as_of->as_of[forgotten->partition] > forgotten->offset},
-        {",\"batch\":", as_of->boundary[forgotten->partition] > forgotten->offset},
-        {",\"master_dataset\":", forgotten->published}};
+    } part[] = {{"{\"speed\":", as_of->as_of[forgotten->partition] > forgotten->offset},
+                {",\"batch\":", as_of->boundary[forgotten->partition] > forgotten->offset},
+                {",\"master_dataset\":", forgotten->published}};
     for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
         json_put(&call->out, part[i].name);
         json_put(&call->out, part[i].done ? "true" : "false");
     }
-    json_put(&call->out, "}");
     json_put(&call->out, ",\"boundary\":");
     json_put_ints(&call->out, as_of->boundary, as_of->partitions);
     json_put(&call->out, ",\"as_of\":");

@@ -13,6 +13,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/metrics.h"
 #include "serving-layer/batch_store.h"
 #include "serving-layer/read_batch.h"
 #include "serving-layer/speed_reader.h"
@@ -54,7 +55,7 @@ struct reader {
     struct asks waiting, spare;
     struct read_batch batch;
     struct speed_read read;
-    uint64_t reads;
+    _Atomic uint64_t reads;
 };
 
 /* ---- a batch ends ---- */
@@ -128,7 +129,7 @@ static void servers_read(struct reader *reader)
                                        &reader->symbols, batch->rows,    batch->n_rows,
                                        batch->users,     batch->n_users, batch->as_of};
     reader->phase = READING;
-    reader->reads++;
+    metrics_add(&reader->reads, 1);
     reader->n_pending = 0;
     for (int s = 0; s < reader->servers.n; s++) {
         reader->outcome[s] =
@@ -325,10 +326,15 @@ void reader_server(const struct reader *reader, int server, struct reader_server
                                    speed_reader_up(reader->server[server])};
 }
 
+uint64_t reader_reads(const struct reader *reader)
+{
+    return metrics_get(&reader->reads);
+}
+
 void reader_figures(const struct reader *reader, struct reader_figures *figures)
 {
     *figures = (struct reader_figures){.servers = reader->servers.n,
-                                       .reads = reader->reads,
+                                       .reads = reader_reads(reader),
                                        .rows_kept = reader->kept.table.n,
                                        .bytes_kept =
                                            reader->kept.bytes + names_bytes(reader->symbols.extra)};

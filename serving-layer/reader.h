@@ -54,6 +54,7 @@ struct reader_figures {
     uint64_t reads, reads_repeated, rows_kept, bytes_kept;
 };
 void reader_figures(const struct reader *reader, struct reader_figures *figures);
+uint64_t reader_reads(const struct reader *reader); /* of its figures, for any thread */
 
 /* One Redis server of the list: does it answer? `host` is borrowed as long as the reader lives. */
 struct reader_server {

@@ -116,6 +116,7 @@ const struct route routes[] = {
 /* clang-format on */
 
 const int n_routes = sizeof routes / sizeof *routes;
+_Static_assert(sizeof routes / sizeof *routes < FIGURES_ROUTES, "FIGURES_ROUTES is too small");
 
 /* ---- what stands for {name} in a pattern ---- */
 

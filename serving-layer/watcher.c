@@ -43,6 +43,7 @@ struct watcher {
     rd_kafka_t *kafka;
     char complaint[COMPLAINTS][512]; /* each is logged once a change */
     struct last_audit audit;         /* under the lock */
+    struct look last;                /* under the lock; at_ms 0: there was none yet */
 };
 
 /* ---- a look ---- */
@@ -192,6 +193,9 @@ static void look_take(struct watcher *watcher, struct look *look)
         watcher->complaint[ABOUT_KAFKA][0] = 0;
     else
         complain(watcher, ABOUT_KAFKA, &err);
+    pthread_mutex_lock(&watcher->lock);
+    watcher->last = *look;
+    pthread_mutex_unlock(&watcher->lock);
 }
 
 /* ---- the thread ---- */
@@ -278,6 +282,14 @@ void watcher_free(struct watcher *watcher)
     pthread_cond_destroy(&watcher->wake);
     pthread_mutex_destroy(&watcher->lock);
     free(watcher);
+}
+
+bool watcher_last(struct watcher *watcher, struct look *look)
+{
+    pthread_mutex_lock(&watcher->lock);
+    *look = watcher->last;
+    pthread_mutex_unlock(&watcher->lock);
+    return look->at_ms > 0;
 }
 
 struct last_audit watcher_audit(struct watcher *watcher)

@@ -48,6 +48,9 @@ typedef void (*watcher_done)(const struct look *look, void *context);
 void watcher_ask(struct watcher *watcher, struct event_base *base, watcher_done done,
                  void *context);
 
+/* The last look, some seconds old at most; false: there was none yet. */
+bool watcher_last(struct watcher *watcher, struct look *look);
+
 /* The newest audit, as of some seconds ago. */
 struct last_audit watcher_audit(struct watcher *watcher);
 

@@ -186,6 +186,7 @@ static int message_error(struct consumer *consumer, const rd_kafka_message_t *me
 
 int consumer_poll(struct consumer *consumer, int timeout_ms, struct record *record, struct err *err)
 {
+    rd_kafka_timestamp_type_t of_what;
     rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->kafka, timeout_ms);
     if (consumer->too_many) {
         if (message)
@@ -206,6 +207,7 @@ int consumer_poll(struct consumer *consumer, int timeout_ms, struct record *reco
     *record = (struct record){.partition = message->partition,
                               .offset = message->offset,
                               .barrier = event_log_barrier(message),
+                              .at_ms = rd_kafka_message_timestamp(message, &of_what),
                               .value = {message->payload, message->len},
                               .message = message};
     return 1;

@@ -45,6 +45,7 @@ struct record {
     int partition;
     int64_t offset;
     int64_t barrier; /* > 0: its number; 0: an event or a bad record; -1: malformed, a bad record */
+    int64_t at_ms;   /* its timestamp in the log; <= 0: it has none */
     struct text value; /* lives until the record is released; at NULL: none */
     struct rd_kafka_message_s *message;
 };

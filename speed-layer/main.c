@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/metrics_http.h"
 #include "common/stop.h"
 #include "speed-layer/worker.h"
 
@@ -62,6 +63,12 @@ static void settings_read(struct worker_settings *settings, int argc, char **arg
          .into = &settings->redis_timeout_ms,
          .min = 10,
          .max = 600000},
+        {.name = "metrics",
+         .type = OPTION_TEXT,
+         .initial = "",
+         .unit = "host:port",
+         .sentence = "where GET /metrics answers, for who monitors it; none: nowhere",
+         .into = &settings->metrics},
     };
     enum { OWN = sizeof own / sizeof *own };
     struct option_row rows[OPTIONS_DEPLOYMENT + OWN];
@@ -80,6 +87,27 @@ static int run(struct worker *worker, struct err *err)
     return 0;
 }
 
+static void print(struct metrics *into, void *worker)
+{
+    worker_metrics(worker, into);
+    metrics_process(into);
+}
+
+/* Exit codes of the program: 1 failed, 2 wrong configuration. */
+static int work(const struct worker_settings *settings, struct err *err)
+{
+    struct metrics_http *http = NULL;
+    struct worker *worker = worker_new(settings, err);
+    int code = worker ? 0 : 2;
+    if (worker && metrics_http_open(settings->metrics, print, worker, &http, err))
+        code = err->kind == ERR_DATA ? 2 : 1;
+    if (!code && run(worker, err))
+        code = 1;
+    metrics_http_close(http);
+    worker_free(worker);
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     struct worker_settings settings = {0};
@@ -87,10 +115,8 @@ int main(int argc, char **argv)
     settings_read(&settings, argc, argv);
     mallopt(M_ARENA_MAX, 2); /* librdkafka's threads would each keep memory of their own */
     stop_install();
-    struct worker *worker = worker_new(&settings, &err);
-    int failed = !worker || run(worker, &err);
-    if (failed)
+    int code = work(&settings, &err);
+    if (code)
         log_error("speed", "%s", err.message);
-    worker_free(worker);
-    return failed ? (worker ? 1 : 2) : 0;
+    return code;
 }

@@ -68,7 +68,7 @@ void micro_batch_begin(struct micro_batch *batch, int64_t offset, int64_t segmen
     fold_reset(batch->fold);
     batch->next = offset;
     batch->segment = segment;
-    batch->cut = (struct cut){offset, offset, segment, 0, 0, 0};
+    batch->cut = (struct cut){.from = offset, .to = offset, .segment = segment};
     batch->begun = false;
 }
 
@@ -150,7 +150,8 @@ static void cut_choose(struct micro_batch *batch, size_t max)
     while (n < waiting && n < max && segment_after(segment, record[n].barrier) == segment)
         n++;
     batch->n_cut = n;
-    batch->cut = (struct cut){batch->next, record[n - 1].offset + 1, segment, 0, 0, 0};
+    batch->cut =
+        (struct cut){.from = batch->next, .to = record[n - 1].offset + 1, .segment = segment};
 }
 
 size_t micro_batch_cut(struct micro_batch *batch, struct event_decoder *decoder, size_t max)
@@ -174,6 +175,15 @@ const struct cut *micro_batch_is(const struct micro_batch *batch)
 int micro_batch_partition(const struct micro_batch *batch)
 {
     return batch->partition;
+}
+
+void micro_batch_arrivals(const struct micro_batch *batch, struct arrivals *into)
+{
+    for (size_t i = 0; i < batch->n_cut; i++) {
+        const struct record *record = &batch->record[batch->first + i];
+        if (record->barrier <= 0)
+            arrivals_put(into, record->at_ms);
+    }
 }
 
 size_t micro_batch_unknown(const struct micro_batch *batch)
@@ -215,7 +225,7 @@ static void record_fold(struct micro_batch *batch, const struct record *record,
         batch->cut.bad++;
         return;
     }
-    batch->cut.events++;
+    batch->cut.type[event.type]++;
     if (!fold_event(batch->fold, &event, deltas))
         batch->cut.duplicates++;
 }

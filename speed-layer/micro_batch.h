@@ -11,7 +11,9 @@
 #ifndef TANDEM_SPEED_MICRO_BATCH_H
 #define TANDEM_SPEED_MICRO_BATCH_H
 
+#include "speed-layer/arrivals.h"
 #include "speed-layer/consumer.h"
+#include "views/event.h"
 #include "views/fold.h"
 
 struct micro_batch;
@@ -19,8 +21,8 @@ struct micro_batch;
 struct cut {
     int64_t from, to; /* offsets: every record in [from, to) */
     int64_t segment;
-    size_t events, bad,
-        duplicates; /* records that are events, that are none; events not counted again */
+    size_t type[EVENT_TYPES + 1]; /* records that are events, by type */
+    size_t bad, duplicates;       /* records that are none; events not counted again */
 };
 
 /* Borrows `names`, of what it folds, and `doubted`, at first -1, which must outlive all micro-batches of the partition. */
@@ -42,6 +44,8 @@ size_t micro_batch_waiting(const struct micro_batch *batch);
 size_t micro_batch_cut(struct micro_batch *batch, struct event_decoder *decoder, size_t max);
 const struct cut *micro_batch_is(const struct micro_batch *batch);
 int micro_batch_partition(const struct micro_batch *batch);
+/* When the cut's records came into the log, barriers left out. */
+void micro_batch_arrivals(const struct micro_batch *batch, struct arrivals *into);
 
 /* Unknown users, numbered from 0. */
 size_t micro_batch_unknown(const struct micro_batch *batch);

@@ -26,6 +26,7 @@ struct call {
     uint64_t turn;     /* of speed_store_send */
     int64_t segment;   /* apply */
     int64_t queued_us; /* apply */
+    size_t records;    /* apply: of them, the arrivals that wait */
     size_t length;     /* swap: of the new content */
 };
 
@@ -34,6 +35,7 @@ struct server {
     char epoch[EPOCH_TEXT_BYTES];
     struct call *call; /* awaited: [first, end) */
     size_t first, end, cap;
+    struct arrivals arrivals; /* of those calls */
     struct compaction *compaction;
     int compacting; /* rows being read or swapped */
 };
@@ -48,7 +50,16 @@ struct speed_store {
     struct command command;
     struct bytes scratch;
     struct speed_store_figures figures;
+    int64_t slowest_apply_us;
 };
+
+const struct histogram_scale speed_store_apply_records = {
+    .bounds = 10, .bound = {1, 3, 10, 30, 100, 300, 1000, 3000, 10000, 30000}, .unit = 1};
+
+const struct histogram_scale speed_store_apply_us = {
+    .bounds = 12,
+    .bound = {250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 1000000, 5000000},
+    .unit = 1e-6};
 
 struct speed_store *speed_store_new(const char *redis, int timeout_ms, struct err *err)
 {
@@ -70,6 +81,7 @@ void speed_store_free(struct speed_store *store)
     speed_store_disconnect(store);
     for (int s = 0; s < store->servers.n; s++) {
         compaction_free(store->server[s].compaction);
+        arrivals_free(&store->server[s].arrivals);
         free(store->server[s].call);
     }
     command_free(&store->command);
@@ -90,6 +102,7 @@ void speed_store_disconnect(struct speed_store *store)
         redis_link_close(server->link);
         server->link = NULL;
         server->first = server->end = 0;
+        arrivals_forget(&server->arrivals);
         server->compacting = 0;
         compaction_forget(server->compaction);
     }
@@ -233,10 +246,24 @@ int speed_store_apply(struct speed_store *store, const struct apply *apply, stru
     struct call *call = call_add(store, server, CALL_APPLY);
     call->segment = micro_batch_is(apply->batch[0])->segment;
     call->queued_us = clock_monotonic_us();
-    store->figures.applies++;
-    store->figures.rows += size.rows;
-    store->figures.counters += size.counters;
+    size_t before = arrivals_waiting(&server->arrivals);
+    for (size_t i = 0; i < apply->n; i++)
+        micro_batch_arrivals(apply->batch[i], &server->arrivals);
+    call->records = arrivals_waiting(&server->arrivals) - before;
+    metrics_add(&store->figures.rows, size.rows);
+    metrics_add(&store->figures.counters, size.counters);
     return 0;
+}
+
+static void apply_count(struct speed_store *store, struct server *server, struct call call)
+{
+    struct speed_store_figures *figures = &store->figures;
+    int64_t us = clock_monotonic_us() - call.queued_us;
+    if (us > store->slowest_apply_us)
+        store->slowest_apply_us = us;
+    histogram_add(&figures->apply_us, &speed_store_apply_us, us);
+    histogram_add(&figures->apply_records, &speed_store_apply_records, (int64_t)call.records);
+    arrivals_answered(&server->arrivals, call.records, clock_unix_ms(), &figures->freshness_ms);
 }
 
 static int apply_answered(struct speed_store *store, struct server *server, struct call call,
@@ -245,9 +272,7 @@ static int apply_answered(struct speed_store *store, struct server *server, stru
     if (!answer_is(answer, "OK"))
         return refused(store, "tandem_apply", answer, err);
     failpoint("speed-after-apply");
-    int64_t us = clock_monotonic_us() - call.queued_us;
-    if (us > store->figures.slowest_apply_us)
-        store->figures.slowest_apply_us = us;
+    apply_count(store, server, call);
     for (size_t i = 1; i + 1 < answer_elements(answer); i += 2) {
         int64_t length = answer_number(answer, i + 1);
         if (length > 0)
@@ -323,7 +348,7 @@ static int row_answered(struct speed_store *store, struct server *server, struct
     struct call *swap = call_add(store, server, CALL_SWAP);
     swap->row = call.row;
     swap->length = store->scratch.n;
-    store->figures.compacted_bytes += content.n;
+    metrics_add(&store->figures.compacted_bytes, content.n);
     return 0;
 }
 
@@ -333,7 +358,7 @@ static void swap_answered(struct speed_store *store, struct server *server, stru
     bool done = answer_is(answer, "OK"); /* else somebody else was first */
     server->compacting--;
     compaction_done(server->compaction, call.row, done && call.length ? call.length : 1);
-    store->figures.compactions += done;
+    metrics_add(&store->figures.compactions, done);
 }
 
 /* ---- sending and reading answers ---- */
@@ -413,7 +438,7 @@ static int states_answered(struct speed_store *store, struct micro_batch *batch,
     for (size_t i = 1; !failed && i < answer_elements(answer); i++)
         if (answer_text(answer, i).at) /* else nil: not known here */
             failed = micro_batch_learn(batch, i - 1, answer_text(answer, i), err);
-    store->figures.states += answer_elements(answer) - 1;
+    metrics_add(&store->figures.states, answer_elements(answer) - 1);
     redis_answer_free(answer);
     return failed;
 }
@@ -443,10 +468,24 @@ int speed_store_states(struct speed_store *store, struct micro_batch *const *bat
     return speed_store_check(store, asking, n_asking, err);
 }
 
-void speed_store_look(struct speed_store *store, struct speed_store_figures *figures)
+/* ---- figures ---- */
+
+const struct speed_store_figures *speed_store_figures(const struct speed_store *store)
 {
-    *figures = store->figures;
-    store->figures = (struct speed_store_figures){0};
+    return &store->figures;
+}
+
+size_t speed_store_due(const struct speed_store *store)
+{
+    size_t due = 0;
     for (int s = 0; s < store->servers.n; s++)
-        figures->due += compaction_due(store->server[s].compaction);
+        due += compaction_due(store->server[s].compaction);
+    return due;
+}
+
+int64_t speed_store_slowest_apply_us(struct speed_store *store)
+{
+    int64_t us = store->slowest_apply_us;
+    store->slowest_apply_us = 0;
+    return us;
 }

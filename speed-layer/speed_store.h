@@ -8,6 +8,7 @@
 #ifndef TANDEM_SPEED_SPEED_STORE_H
 #define TANDEM_SPEED_SPEED_STORE_H
 
+#include "common/metrics.h"
 #include "handover/database.h"
 #include "speed-layer/calls.h"
 #include "speed-layer/micro_batch.h"
@@ -56,11 +57,17 @@ bool speed_store_idle(const struct speed_store *store); /* no answer is awaited 
 /* The last failure: another instance has claimed a partition since. It may be its rightful owner. */
 bool speed_store_was_fenced(const struct speed_store *store);
 
-struct speed_store_figures { /* since the last look */
-    uint64_t applies, rows, counters, states, compactions, compacted_bytes;
-    int64_t slowest_apply_us; /* from queued to answered */
-    size_t due;               /* rows that wait for compaction, now */
+struct speed_store_figures { /* written by the store's thread, read by any */
+    _Atomic uint64_t rows, counters, states, compactions, compacted_bytes;
+    struct histogram apply_records; /* events and bad records of a call */
+    struct histogram apply_us;      /* from queued to answered */
+    struct histogram freshness_ms;  /* arrivals.h */
 };
-void speed_store_look(struct speed_store *store, struct speed_store_figures *figures);
+extern const struct histogram_scale speed_store_apply_records, speed_store_apply_us;
+const struct speed_store_figures *speed_store_figures(const struct speed_store *store);
+
+size_t speed_store_due(const struct speed_store *store); /* rows that wait for compaction */
+/* The longest time of an apply since the last call, µs. */
+int64_t speed_store_slowest_apply_us(struct speed_store *store);
 
 #endif

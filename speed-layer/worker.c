@@ -14,7 +14,7 @@
 #include "speed-layer/user_states.h"
 
 enum { PAUSE_MS = 100, PAUSE_MAX_MS = 5000, IDLE_MS = 100 };
-enum { CHECK_US = 1000000, HINT_US = 5000000 };
+enum { CHECK_US = 1000000, HINT_US = 5000000, FIGURES_US = 1000000 };
 
 /* Longer than two heartbeats: whoever has lost its membership has heard of it by then. */
 enum { PAUSE_FENCED_MS = 2500 };
@@ -42,7 +42,7 @@ struct worker {
     int64_t resume_us; /* nothing is tried before */
     bool fenced;       /* ... unless the group gives a new assignment before */
     char complaint[512];
-    int64_t checked_us, hinted_us;
+    int64_t checked_us, hinted_us, figured_us;
     struct figures figures;
 };
 
@@ -60,7 +60,7 @@ struct worker *worker_new(const struct worker_settings *settings, struct err *er
     worker->names = names_new();
     for (int p = 0; p < PARTITIONS_MAX; p++)
         worker->doubted[p] = -1;
-    worker->figures.since_us = clock_monotonic_us();
+    figures_begin(&worker->figures);
     worker->store =
         speed_store_new(settings->deployment.redis, (int)settings->redis_timeout_ms, err);
     if (!worker->store) {
@@ -121,6 +121,8 @@ static int worker_wait(struct worker *worker, long ms, struct err *err)
 static void worker_pause(struct worker *worker, const struct err *why)
 {
     worker->fenced = speed_store_was_fenced(worker->store);
+    metrics_add(&worker->figures.pauses, 1);
+    metrics_add(&worker->figures.fenced, worker->fenced);
     worker->pause_ms = worker->pause_ms * 2 < PAUSE_MS ? PAUSE_MS : worker->pause_ms * 2;
     if (worker->fenced && worker->pause_ms < PAUSE_FENCED_MS)
         worker->pause_ms = PAUSE_FENCED_MS;
@@ -204,6 +206,7 @@ static int worker_claim(struct worker *worker, struct err *err)
     if (consumer_start(worker->consumer, worker->next, err))
         return -1;
     worker->claimed = true;
+    metrics_add(&worker->figures.claims, 1);
     worker->resume_us = 0; /* also when a new assignment has cut the pause short */
     worker->fenced = false;
     log_info("speed", "claimed partitions=%d batch=%" PRId64, mine->n, worker->publication.n);
@@ -283,9 +286,7 @@ static void worker_applied(struct worker *worker, struct micro_batch *batch)
 {
     const struct cut *cut = micro_batch_is(batch);
     worker->next[micro_batch_partition(batch)] = cut->to;
-    worker->figures.events += cut->events;
-    worker->figures.bad += cut->bad;
-    worker->figures.duplicates += cut->duplicates;
+    figures_count(&worker->figures, cut);
     micro_batch_done(batch);
 }
 
@@ -391,19 +392,49 @@ static int worker_work(struct worker *worker, struct err *err)
     return worker_look_after(worker, err);
 }
 
+/* What figures say of a partition, claimed or not. */
+static void worker_figure_partition(struct worker *worker, int p)
+{
+    const struct micro_batch *batch = worker->claimed ? worker->batch[p] : NULL;
+    int64_t next = worker->next[p], end = batch ? consumer_log_end(worker->consumer, p) : -1;
+    metrics_set(&worker->figures.next[p], batch ? (uint64_t)next : FIGURES_NONE);
+    metrics_set(&worker->figures.lag[p], end < 0      ? FIGURES_NONE
+                                         : end > next ? (uint64_t)(end - next)
+                                                      : 0);
+}
+
+static void worker_figure(struct worker *worker)
+{
+    struct figures *figures = &worker->figures;
+    struct micro_batch *batch[PARTITIONS_MAX];
+    size_t n = worker->claimed ? worker_batches(worker, batch, false) : 0, users = 0;
+    size_t bytes = names_bytes(worker->names);
+    for (int p = 0; p < worker->partitions; p++)
+        worker_figure_partition(worker, p);
+    for (size_t i = 0; i < n; i++) {
+        users += micro_batch_users(batch[i]);
+        bytes += micro_batch_bytes(batch[i]);
+    }
+    int assigned = worker->consumer ? consumer_assignment(worker->consumer)->n : 0;
+    metrics_set(&figures->assigned, (uint64_t)assigned);
+    metrics_set(&figures->claimed, n);
+    metrics_set(&figures->users, users);
+    metrics_set(&figures->bytes, bytes);
+    metrics_set(&figures->due, speed_store_due(worker->store));
+    worker->figured_us = clock_monotonic_us();
+}
+
 static void worker_report(struct worker *worker)
 {
-    struct micro_batch *batch[PARTITIONS_MAX];
-    size_t n = worker->claimed ? worker_batches(worker, batch, false) : 0;
-    for (size_t i = 0; i < n; i++) {
-        int p = micro_batch_partition(batch[i]);
-        int64_t end = consumer_log_end(worker->consumer, p);
-        worker->figures.lag += end > worker->next[p] ? end - worker->next[p] : 0;
-        worker->figures.users += micro_batch_users(batch[i]);
-        worker->figures.bytes += micro_batch_bytes(batch[i]);
-    }
-    worker->figures.bytes += names_bytes(worker->names);
-    figures_log(&worker->figures, worker->store);
+    if (figures_are_due(&worker->figures))
+        figures_log(&worker->figures, worker->store);
+    if (clock_monotonic_us() - worker->figured_us >= FIGURES_US)
+        worker_figure(worker);
+}
+
+void worker_metrics(const struct worker *worker, struct metrics *into)
+{
+    figures_print(&worker->figures, worker->store, worker->partitions, into);
 }
 
 static bool worker_pauses(const struct worker *worker)
@@ -429,8 +460,7 @@ int worker_turn(struct worker *worker, struct err *err)
         worker_pause(worker, err);
         failed = 0;
     }
-    if (figures_are_due(&worker->figures))
-        worker_report(worker);
+    worker_report(worker);
     return failed;
 }
 
@@ -443,6 +473,7 @@ int worker_finish(struct worker *worker, struct err *err)
         return -1;
     if (worker->claimed)
         consumer_hint(worker->consumer, worker->next);
-    worker_report(worker);
+    worker_figure(worker);
+    figures_log(&worker->figures, worker->store);
     return 0;
 }

@@ -34,7 +34,7 @@ class Operation:
             return f"{self.name}: {status} has no body, but there is one" if body else None
         if media not in content:
             return f"{self.name}: {status} is {media}, the document says {', '.join(content)}"
-        return self.document.mismatch(content[media]["schema"], body) if media.endswith("json") else None
+        return self.document.mismatch(content[media]["schema"], body) if re.search(r"[/+]json$", media) else None
 
 
 class Document:
@@ -50,10 +50,10 @@ class Document:
         return what
 
     def operation(self, method, path):
-        """Of the paths that match, the one with the fewest {names}, as the server takes the first of its table; None: none has it."""
+        """Of the paths that match, the one with the fewest {names}, as the table has them; None: none has it."""
         method = "GET" if method == "HEAD" else method
         found = [one for one in self.operations if one.method == method and one.pattern.match(unquote(path.split("?")[0]))]
-        return min(found, key=lambda one: one.path.count("{"), default=None)
+        return min(found, key=lambda one: (one.path.count("{"), -len(one.path)), default=None)
 
     def validator(self, schema):
         return Draft202012Validator({"components": self.whole["components"], "allOf": [schema]})

@@ -154,8 +154,9 @@ void deployment_up(struct deployment_settings settings)
     if (settings.servers_only)
         return;
     start_program("serve", "tandem-serve");
-    start_program("archive", "tandem-batch archive");
-    start_program("speed-1", "tandem-speed");
+    start_program("archive",
+                  "tandem-batch archive --metrics 127.0.0.1:$((${TANDEM_LISTEN##*:} + 1))");
+    start_program("speed-1", "tandem-speed --metrics 127.0.0.1:$((${TANDEM_LISTEN##*:} + 2))");
     wait_until(30, "curl -fsS -o '%s/ready' http://$TANDEM_LISTEN/readyz 2>'%s/ready.err'", folder,
                folder);
 }

@@ -17,7 +17,10 @@ struct deployment_settings {
     bool servers_only; /* no set-up, no programs */
 };
 
-/* Starts servers, `tandem-batch setup`, serve, archive and one speed instance named speed-1. Exits with a message on failure. */
+/*
+ * Starts servers, `tandem-batch setup`, serve, archive and one speed instance named speed-1, these two with /metrics on the
+ * ports behind TANDEM_LISTEN's. Exits with a message on failure.
+ */
 void deployment_up(struct deployment_settings settings);
 /* Stops it; removes the folder when `passed`. */
 void deployment_down(bool passed);
