@@ -107,6 +107,10 @@ void handle_items_import(struct call *call)
     const char *type = call_header(call, "Content-Type");
     if (items_are_away(call))
         return;
+    if (call->body.n == 0) {
+        call_problem(call, 400, "the body is empty: an item a line, as NDJSON or CSV", NULL, -1);
+        return;
+    }
     struct import_job *job = xcalloc(1, sizeof *job);
     job->call = call;
     job->items = server->items;

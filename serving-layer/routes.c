@@ -91,7 +91,7 @@ const struct route routes[] = {
     {"GET", "/v1/runs", "batch runs with their steps, the newest first",
      handle_runs, ROLE_READ, {runs_parameters}, .answer = "Runs"},
     {"GET", "/v1/stream", "how all parts are, once a second, as server-sent events",
-     handle_stream, ROLE_READ, {stream_parameters}, .content = "text/event-stream"},
+     handle_stream, ROLE_READ, {stream_parameters}, .answer = "StreamEvent", .content = "text/event-stream"},
     {"GET", "/v1", "this list",
      handle_routes, ROLE_READ, .answer = "Routes", .etag = true},
     {"GET", "/openapi.json", "the OpenAPI document of this API",
@@ -187,12 +187,33 @@ static void allow_put(char *allow, size_t allow_bytes, const char *method)
                  strcmp(method, "GET") == 0 ? "GET, HEAD" : method);
 }
 
+static int names_in(const char *pattern)
+{
+    struct text name;
+    int n = 0;
+    while (route_next_name(&pattern, &name))
+        n++;
+    return n;
+}
+
+/* Of the patterns that the path has, the one with the fewest names: /v1/items/export is no item. NULL: it has none. */
+static const char *pattern_find(struct call *call)
+{
+    const char *best = NULL;
+    for (int r = 0; r < n_routes && (!best || names_in(best)); r++)
+        if (request_matches(&call->request, routes[r].pattern, call->arg) &&
+            (!best || names_in(routes[r].pattern) < names_in(best)))
+            best = routes[r].pattern;
+    return best && request_matches(&call->request, best, call->arg) ? best : NULL;
+}
+
 /* The route with this path and method. Where only the method differs, `allow` names those that the path has. */
 static const struct route *route_find(struct call *call, const char *method, char *allow,
                                       size_t allow_bytes)
 {
-    for (int r = 0; r < n_routes; r++) {
-        if (!request_matches(&call->request, routes[r].pattern, call->arg))
+    const char *pattern = pattern_find(call);
+    for (int r = 0; pattern && r < n_routes; r++) {
+        if (strcmp(routes[r].pattern, pattern) != 0)
             continue;
         if (strcmp(method, routes[r].method) == 0)
             return &routes[r];

@@ -76,12 +76,17 @@ def lacks_user(case, query):
     return is_session and needs_one and not (isinstance(case.body, dict) and "user" in case.body)
 
 
-def price_may_lack_currency(case):
+def lacks_currency(item, is_patch):
     """A change of one of them: whether the other is there is the stored item's to say."""
-    body = case.body
-    if case.operation.method.upper() != "PATCH" or not isinstance(body, dict) or not {"price", "currency"} & body.keys():
+    if not isinstance(item, dict) or not ("price" in item or (is_patch and "currency" in item)):
         return False
-    return not (body.get("price") is None and "price" in body) and not isinstance(body.get("currency"), str)
+    return not (is_patch and item.get("price") is None and "price" in item) and not isinstance(item.get("currency"), str)
+
+
+def price_may_lack_currency(case):
+    items = case.body if isinstance(case.body, list) else [case.body]
+    is_patch = case.operation.method.upper() == "PATCH"
+    return case.operation.path.startswith("/v1/items") and any(lacks_currency(item, is_patch) for item in items)
 
 
 def repeats_id(case):
