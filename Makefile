@@ -82,12 +82,15 @@ $(out)/batch-layer/schema.o: $(patsubst %,$(out)/%.inc,$(wildcard batch-layer/sc
 
 # The pages, bundled by node into one table that every flavour shares. What npm brings is asked for only when the lock file changes.
 web := build/web/static_files.inc
-build/web/npm.done: $(addprefix serving-layer/web/,package.json package-lock.json .npmrc)
+define npm_ci
 	@command -v node npm >/dev/null || { echo "node and npm are missing: make setup" >&2; exit 1; }
 	@mkdir -p $(@D)
 	$(if $(quiet),@echo "  NPM $(@D)")
 	$(quiet)cp $^ $(@D) && cd $(@D) && npm ci --ignore-scripts --loglevel=error >/dev/null
 	@touch $@
+endef
+build/web/npm.done: $(addprefix serving-layer/web/,package.json package-lock.json .npmrc)
+	$(npm_ci)
 $(web): build/web/npm.done $(shell find serving-layer/web)
 	$(if $(quiet),@echo "  WEB $@")
 	$(quiet)node serving-layer/web/build.mjs build/web
@@ -144,6 +147,19 @@ test-unit test-laws: test-%: $$(call test_programs,$$*)
 	@tests/run-programs $^
 test-integration test-simulation: test-%: $$(call test_programs,$$*) $(addprefix $(bin)/,$(programs))
 	@TANDEM_BIN=$(bin) tests/run-programs $(filter $(out)/tests/%,$^)
+# tracker.js as it is in the repository, in pages that node plays.
+.PHONY: test-tracker
+test-tracker:
+	@tests/run-node $(wildcard tests/tracker/test_*.mjs)
+# The pages in a real Chromium, with a private deployment behind them; pictures of them for docs/.
+.PHONY: test-browser screenshots
+test-browser: build/browser/npm.done $(addprefix $(bin)/,$(programs))
+	@TANDEM_BIN=$(bin) tests/browser/run $(TEST)
+screenshots: build/browser/npm.done $(addprefix $(bin)/,$(programs))
+	@TANDEM_BIN=$(bin) EVENTS=60000 tests/browser/with-deployment node tests/browser/screenshots.mjs docs/screenshots
+	@TANDEM_BIN=$(bin) EVENTS=60000 tests/browser/with-deployment node tests/browser/screenshots_shop.mjs docs/screenshots
+build/browser/npm.done: $(addprefix tests/browser/,package.json package-lock.json .npmrc)
+	$(npm_ci)
 # Random schedules, many of them; does the simulation notice a broken hand-over?
 .PHONY: soak simulation-mutants
 SCHEDULES ?= 10000
@@ -219,8 +235,9 @@ help:
 	@echo "make demo [DATA=file]   set-up, private servers, layers, events, answers, audit"
 	@echo "make up | down | status the private deployment (folder .local)"
 	@echo "make test               set-up, lint, all tests   [SANITIZE=1] [CC=clang]"
-	@echo "make test-unit | test-laws | test-integration | lint | pure"
+	@echo "make test-unit | test-laws | test-integration | test-browser | lint | pure"
 	@echo "make test-api           the API against its OpenAPI document, and the docs' examples   [SEED=n]"
+	@echo "make screenshots        pictures of the console's pages into docs/screenshots"
 	@echo "make chaos KILLS=n      kills at random under load, then a verdict: exact?   [SEED=n]"
 	@echo "make soak [SCHEDULES=10000]   random schedules of the real layers, step by step"
 	@echo "make simulation-mutants is a broken hand-over noticed by them? (half an hour)"

@@ -10,7 +10,9 @@
 #include "batch-layer/statement.h"
 #include "common/clock.h"
 #include "common/failpoint.h"
+#include "common/log.h"
 #include "common/mem.h"
+#include "handover/barrier.h"
 #include "handover/event_log.h"
 
 enum { VECTOR_BYTES = BATCH_RECORDS * 21 + 3 };
@@ -209,13 +211,54 @@ static int bad_copy(const struct archive_writer *writer, PGconn *db,
     return copy_in_end(&in, err);
 }
 
-/* Only the first barrier of a number in a partition stays; they come in log order. */
+/* The newest barrier of each partition; 0: none. */
+static int newest_barriers(PGconn *db, int64_t *newest, int partitions, struct err *err)
+{
+    PGresult *result = database_query(
+        db, err, "SELECT partition, max(n) FROM barrier GROUP BY partition", 0, NULL);
+    if (!result)
+        return -1;
+    for (int p = 0; p < partitions; p++)
+        newest[p] = 0;
+    for (int i = 0; i < PQntuples(result); i++)
+        newest[result_number(result, i, 0)] = result_number(result, i, 1);
+    PQclear(result);
+    return 0;
+}
+
+/* Keeps those barriers of the batch, in log order, whose turn it is (handover/barrier.h). */
+static void barriers_in_turn(struct archive_writer *writer, const struct archive_batch *batch,
+                             int64_t *newest)
+{
+    int n = 0;
+    bool warned = false; /* once a batch: there may be many */
+    for (int i = 0; i < writer->n_barriers; i++) {
+        const struct log_record *record = &batch->record[writer->barrier[i]];
+        int64_t *before = &newest[record->partition];
+        if (segment_after(*before, record->barrier) != *before) {
+            *before = record->barrier;
+            writer->barrier[n++] = writer->barrier[i];
+        } else if (record->barrier > *before && !warned) {
+            warned = true;
+            log_warn("archive",
+                     "a barrier ahead of its turn changes nothing n=%" PRId64 " newest=%" PRId64
+                     " partition=%d offset=%" PRId64 ": who else writes barriers to this topic?",
+                     record->barrier, *before, record->partition, record->offset);
+        }
+    }
+    writer->n_barriers = n;
+}
+
 static int barriers_insert(struct archive_writer *writer, PGconn *db,
                            const struct archive_batch *batch, struct err *err)
 {
-    int n = writer->n_barriers;
-    if (n == 0)
+    int64_t newest[PARTITIONS_MAX];
+    if (writer->n_barriers == 0)
         return 0;
+    if (newest_barriers(db, newest, batch->partitions, err))
+        return -1;
+    barriers_in_turn(writer, batch, newest);
+    int n = writer->n_barriers;
     for (int i = 0; i < n; i++)
         writer->number[i] = batch->record[writer->barrier[i]].barrier;
     column_print(writer, 0, n);
@@ -227,8 +270,8 @@ static int barriers_insert(struct archive_writer *writer, PGconn *db,
     column_print(writer, 2, n);
     return columns_run(writer, db,
                        "INSERT INTO barrier (n, partition, \"offset\")"
-                       " SELECT n, p, min(o) FROM unnest($1::int8[], $2::int2[], $3::int8[])"
-                       " v (n, p, o) GROUP BY n, p ON CONFLICT DO NOTHING",
+                       " SELECT n, p, o FROM unnest($1::int8[], $2::int2[], $3::int8[])"
+                       " v (n, p, o)",
                        err) < 0
                ? -1
                : 0;

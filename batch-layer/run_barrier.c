@@ -81,6 +81,13 @@ static int wait_for_archive(struct run *run, struct err *err)
 /* B_n and one checkpoint a partition, where the aggregation starts: in one transaction, so that none is without the other. */
 static int store_boundary(struct run *run, struct err *err)
 {
+    for (int p = 0; p < run->partitions; p++)
+        if (run->boundary[p] < run->before[p])
+            return err_set(err, ERR_FATAL,
+                           "barrier %" PRId64 " of partition %d stands at offset %" PRId64
+                           ", before the one of the batch view that is published (%" PRId64
+                           "): the table barrier is damaged",
+                           run->n, p, run->boundary[p], run->before[p]);
     char boundary[PARTITIONS_MAX * 21 + 3];
     vector_print(boundary, sizeof boundary, run->boundary, run->partitions);
     if (statement_run(run->db, err, "BEGIN") < 0 ||

@@ -15,12 +15,13 @@
 int64_t barrier_number(struct text header_value);
 
 /*
- * The segment rule: the segment of what follows a record. Only a barrier above the current segment opens a new one; a
- * repeated or older barrier changes nothing.
+ * The segment rule: the segment of what follows a record. Only the barrier whose turn it is opens a segment: repeated and older
+ * ones change nothing, and neither does one that is ahead of its turn (a foreign producer's, or copied from another topic with
+ * its headers): it would cut where run and readers do not. Runs make them one by one: n + 1 only once n is archived everywhere.
  */
 static inline int64_t segment_after(int64_t segment, int64_t barrier)
 {
-    return barrier > segment ? barrier : segment;
+    return barrier == segment + 1 ? barrier : segment;
 }
 
 #endif

@@ -18,6 +18,9 @@ local STATE = 'tandem'
 -- Arguments of one command, an even number: Lua's stack holds some 8000.
 local AT_ONCE = 1000
 
+-- One is live, two during a run.
+local SEGMENTS_MAX = 1000
+
 local function larger(a, b)
     return tonumber(a) > tonumber(b) and a or b
 end
@@ -206,6 +209,7 @@ local function apply(_, a)
 end
 
 -- p, token, segment, user .. -> OK state .. (nil: none here) | FENCED p | SKIP p retired | GONE p
+-- ERR when there are more segments than SEGMENTS_MAX: each costs a look, and nothing runs beside it.
 -- The newest state of each user among the segments `segment` down to the retired mark: one snapshot, so that a segment
 -- is asked either whole or not at all while its keys are being freed.
 local function states(_, a)
@@ -213,6 +217,9 @@ local function states(_, a)
     local refusal, _, retired = refuse(p, token, segment)
     if refusal then
         return refusal
+    end
+    if tonumber(segment) - tonumber(retired) > SEGMENTS_MAX then
+        return redis.error_reply('ERR segment ' .. segment .. ' is far above the retired ' .. retired)
     end
     local answer = { 'OK' }
     for s = tonumber(segment), tonumber(retired), -1 do

@@ -147,3 +147,16 @@ bool access_allows(struct call *call)
         key = presented_in_query(call);
     return allows_by_key(call, key, in_query && key.n);
 }
+
+bool access_goes_on(struct call *call)
+{
+    struct keys_answer answer;
+    switch (keys_ask(call->loop->server->keys, presented(call), clock_monotonic_us(), &answer)) {
+    case KEYS_OPEN: return is_from_here(call);
+    case KEYS_TOO_FAST:
+    case KEYS_TAKEN: return role_allows(answer.role, call->route->role);
+    case KEYS_UNREAD:
+    case KEYS_REFUSED: break;
+    }
+    return false;
+}

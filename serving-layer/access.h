@@ -12,5 +12,7 @@ struct call;
 
 /* false: it has been answered with 401, 403, 429 or 503. */
 bool access_allows(struct call *call);
+/* May an answer that goes on for minutes (streams.h) still do so? Takes a token, as a request would; answers nothing. */
+bool access_goes_on(struct call *call);
 
 #endif

@@ -279,9 +279,13 @@ void call_ask(struct call *call, const struct row_ref *rows, size_t n, struct te
 
 bool call_has_no_snapshot(struct call *call, const struct snapshot *snapshot)
 {
-    if (!snapshot)
-        call_unavailable(
-            call,
-            "there is no batch view to answer from yet: Postgres is away, or this server has just started");
-    return !snapshot;
+    const char *why =
+        snapshot
+            ? connection_refusal(call->connection) /* many may have been taken up at once */
+            : "there is no batch view to answer from yet: Postgres is away, or this server has just started";
+    if (snapshot && why)
+        call_close(call);
+    if (why)
+        call_unavailable(call, why);
+    return why;
 }

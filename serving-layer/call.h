@@ -83,7 +83,7 @@ void call_reply_kept(struct call *call, const struct kept_as_of *kept);
 /* Asks the loop's reader; `done` gets the call as its context, and no snapshot when there is no batch view yet. */
 void call_ask(struct call *call, const struct row_ref *rows, size_t n, struct text user,
               reader_done done);
-/* In a reader_done: true, and replies 503, when there is no snapshot. */
+/* In a reader_done, before anything is written: true, and replies 503, when there is no snapshot or too much waits already. */
 bool call_has_no_snapshot(struct call *call, const struct snapshot *snapshot);
 
 #endif

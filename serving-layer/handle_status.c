@@ -5,6 +5,7 @@
 #include "serving-layer/batch_store.h"
 #include "serving-layer/item_store.h"
 #include "serving-layer/json_out.h"
+#include "serving-layer/keys.h"
 #include "serving-layer/loop.h"
 #include "serving-layer/routes.h"
 #include "serving-layer/watcher.h"
@@ -108,6 +109,8 @@ void handle_readyz(struct call *call)
         call_unavailable(call, "not ready: Kafka's topic has not been checked yet");
     else if (!item_store_ready(call->loop->server->items))
         call_unavailable(call, "not ready: the catalogue has not been loaded yet");
+    else if (!keys_are_read(call->loop->server->keys))
+        call_unavailable(call, "not ready: the API keys have not been read yet");
     else
         call_ask(call, NULL, 0, (struct text){"", 0}, on_ready);
 }

@@ -9,7 +9,7 @@
 #include "serving-layer/ranking.h"
 #include "serving-layer/routes.h"
 
-enum { GROUPS_MAX = 1000, MEMBERS_MAX = 100000 };
+enum { GROUPS_MAX = 1000, MEMBERS_MAX = 100000, ANSWER_BYTES_MAX = 64 << 20 };
 
 const struct parameter_row layer_parameter[] = {
     {"layer", PARAMETER_CHOICE, "merged", .choices = "merged|batch|speed",
@@ -109,7 +109,7 @@ static void on_views_read(const struct snapshot *snapshot, void *context)
     if (call_has_no_snapshot(call, snapshot))
         return;
     json_put(&call->out, "{\"groups\":[");
-    for (size_t g = 0; g < groups->n; g++) {
+    for (size_t g = 0; g < groups->n && call->out.n <= ANSWER_BYTES_MAX; g++) {
         bytes_clear(&counts);
         size_t n = snapshot_row(snapshot, g, call->layer, &counts);
         const struct member_count *at = (const struct member_count *)(const void *)counts.at;
@@ -124,7 +124,22 @@ static void on_views_read(const struct snapshot *snapshot, void *context)
     }
     json_put(&call->out, "]");
     bytes_free(&counts);
-    call_reply_snapshot(call, snapshot);
+    if (call->out.n > ANSWER_BYTES_MAX)
+        call_problem(call, 413, "the answer would have more than 64 MiB: ask for fewer groups",
+                     "groups", -1);
+    else
+        call_reply_snapshot(call, snapshot);
+}
+
+/* The same row over and over would cost the server much more than the client. */
+static bool groups_repeat(const json_t *list, size_t i, const struct read_groups *groups)
+{
+    for (size_t before = 0; before < i; before++)
+        if (groups->view[before] == groups->view[i] &&
+            json_equal(json_array_get(json_array_get(list, before), 1),
+                       json_array_get(json_array_get(list, i), 1)))
+            return true;
+    return false;
 }
 
 /* 0, or -1: it has replied. */
@@ -154,6 +169,10 @@ static int groups_take(struct call *call, const json_t *body, struct read_groups
             return -1;
         }
         groups->view[i] = (unsigned)found;
+        if (groups_repeat(list, i, groups)) {
+            call_problem(call, 422, "groups holds the same group twice", "groups", (long)i);
+            return -1;
+        }
         groups->group[i] = (struct text){NULL, json_string_length(group)};
         bytes_put(texts, json_string_value(group), json_string_length(group));
     }

@@ -48,7 +48,7 @@ static void on_done(size_t failed, void *context)
         figures->not_acknowledged += *n_events;
         call_unavailable(
             call,
-            "Kafka has not acknowledged all events: send them again with the same event_ids, each counts once");
+            "Kafka has not acknowledged all events: send them again with the same event_ids; each counts once that is among its user's last 32");
         return;
     }
     figures->accepted += *n_events;
@@ -87,7 +87,7 @@ bool ingest_may_post(struct call *call, size_t n_events)
             "Kafka's topic has not been checked yet: it is away, or this server has just started");
     else if (!producer_has_room(loop->producer, n_events))
         call_unavailable(call,
-                         "too many events wait for Kafka: send them again with the same event_ids");
+                         "too many events wait for Kafka, none of these was sent: send them again");
     else
         return true;
     return false;

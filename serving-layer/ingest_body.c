@@ -71,6 +71,8 @@ static int event_take(struct ingest_body *into, struct event_decoder *decoder, s
         bool is_json = why.field[0] || strcmp(why.reason, EVENT_NOT_AN_OBJECT) == 0;
         return refuse(refusal, is_json ? 422 : 400, why.field, why.reason, (long)into->n);
     }
+    if (used > INGEST_EVENT_BYTES)
+        return refuse(refusal, 413, "", "has more than 900000 bytes", (long)into->n);
     record_put(into, (struct text){rest->at, used}, &event, now_ms, make_id);
     rest->at += used;
     rest->n -= used;

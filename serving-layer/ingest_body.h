@@ -9,7 +9,13 @@
 #include "views/bytes.h"
 #include "views/event.h"
 
-enum { INGEST_EVENTS_MAX = 1000, INGEST_BODY_BYTES = 1 << 20, INGEST_ID_BYTES = 26 };
+enum {
+    INGEST_EVENTS_MAX = 1000,
+    INGEST_BODY_BYTES = 1 << 20,
+    INGEST_EVENT_BYTES =
+        900000, /* a record that Kafka takes: its limit is 1,000,000 with all that is around it */
+    INGEST_ID_BYTES = 26
+};
 
 struct ingest_span {
     size_t at, n;
@@ -26,7 +32,7 @@ struct ingest_body { /* zero-initialise; ingest_body_free */
 };
 
 struct ingest_refusal {
-    int status;        /* 400 not JSON, 413 too many events, 422 no event */
+    int status;        /* 400 not JSON, 413 too many events or too large a one, 422 no event */
     const char *field; /* "" or the field's name */
     const char *reason;
     long index; /* of the event in the body, from 0; -1: the body as a whole */

@@ -85,6 +85,14 @@ enum keys_verdict keys_ask(struct keys *keys, struct text presented, int64_t now
     return verdict;
 }
 
+bool keys_are_read(struct keys *keys)
+{
+    pthread_rwlock_rdlock(&keys->lock);
+    bool loaded = keys->loaded;
+    pthread_rwlock_unlock(&keys->lock);
+    return loaded;
+}
+
 /* ---- the thread: reading ---- */
 
 /* A row: id, hash in hex, role, rate, burst. -1: it is none that this program writes. */

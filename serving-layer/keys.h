@@ -20,6 +20,9 @@ struct keys;
 struct keys *keys_new(const char *postgres);
 void keys_free(struct keys *keys);
 
+/* The table has been read once. */
+bool keys_are_read(struct keys *keys);
+
 enum keys_verdict {
     KEYS_UNREAD,  /* the table has not been read yet */
     KEYS_OPEN,    /* no key was ever made */

@@ -103,6 +103,7 @@ struct loop *loop_new(struct server *server, const struct serve_settings *settin
                                     (int)settings->deployment.partitions, NULL,
                                     (int)settings->redis_timeout_ms};
     struct producer_settings writes = {settings->deployment.kafka, settings->deployment.topic,
+                                       (int)settings->deployment.partitions,
                                        (int)settings->acknowledge_ms, (int)settings->outstanding};
     loop->reader = reader_new(loop->base, store, &reads);
     loop->producer = producer_new(loop->base, &writes, err);
@@ -125,6 +126,7 @@ void loop_run(struct loop *loop)
 
 void loop_settle(struct loop *loop)
 {
+    loop->settling = true;
     event_base_loop(loop->base, EVLOOP_NONBLOCK);
 }
 

@@ -64,6 +64,7 @@ struct loop {
     int posts;     /* of them, those that wait for Kafka: bounded by their events (producer.h) */
     int streaming; /* of them, those of streams.h */
     int drain_ticks;
+    bool settling; /* loop_settle: a request that comes now finds nobody to answer it */
     pthread_t thread;
 };
 
@@ -71,8 +72,8 @@ struct server { /* what the loops share */
     struct item_store *items;
     const struct boards *boards; /* NULL: none */
     struct jobs *jobs;
-    struct keys *keys;
     struct pulse *pulse; /* NULL before the loops run */
+    struct keys *keys;
     struct loop **loop;
     int n_loops;
     int64_t started_ms;
@@ -83,7 +84,7 @@ struct loop *loop_new(struct server *server, const struct serve_settings *settin
                       struct batch_store *store, struct watcher *watcher, int listener,
                       struct err *err);
 void loop_run(struct loop *loop); /* until a stop is asked and all calls have ended */
-/* Once more what threads have handed to it meanwhile, after it has run and they have ended. */
+/* Takes what threads handed to it before they ended, after it has run; who asks now gets a 503. */
 void loop_settle(struct loop *loop);
 void loop_free(struct loop *loop);
 

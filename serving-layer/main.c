@@ -278,10 +278,10 @@ static int serve(const struct serve_settings *settings, const struct boards *boa
     watcher_free(watcher); /* before the loops that it calls back */
     jobs_free(jobs);
     server.jobs = NULL; /* for who still asks */
-    keys_free(keys);
     pulse_stop(server.pulse);
     for (int i = 0; i < server.n_loops; i++)
         loop_settle(server.loop[i]);
+    keys_free(keys);
     for (int i = 0; i < server.n_loops; i++)
         loop_free(server.loop[i]);
     pulse_free(server.pulse);

@@ -11,13 +11,14 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "handover/event_log.h"
+#include "serving-layer/partition_of.h"
 
 struct producer {
     rd_kafka_t *kafka;
     rd_kafka_topic_t *topic;
     struct event *wake, *later;
     int fds[2]; /* librdkafka writes a byte when reports wait */
-    int acknowledge_ms;
+    int partitions, acknowledge_ms;
     size_t outstanding, outstanding_max;
 };
 
@@ -107,6 +108,7 @@ struct producer *producer_new(struct event_base *base, const struct producer_set
 {
     struct producer *producer = xcalloc(1, sizeof *producer);
     producer->fds[0] = producer->fds[1] = -1;
+    producer->partitions = settings->partitions;
     producer->acknowledge_ms = settings->acknowledge_ms;
     producer->outstanding_max = (size_t)settings->outstanding;
     if (producer_connect(producer, settings, err) || producer_wakes(producer, base, err)) {
@@ -155,8 +157,9 @@ void producer_post_at(struct producer *producer, const struct ingest_body *body,
     for (size_t i = 0; i < body->n; i++) {
         struct text json = ingest_text(body, body->record[i].json),
                     user = ingest_text(body, body->record[i].user);
-        if (rd_kafka_produce(producer->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
-                             (void *)(uintptr_t)json.at, json.n, user.at, user.n, post)) {
+        if (rd_kafka_produce(producer->topic, partition_of(user, producer->partitions),
+                             RD_KAFKA_MSG_F_COPY, (void *)(uintptr_t)json.at, json.n, user.at,
+                             user.n, post)) {
             post->failed++;
             continue;
         }

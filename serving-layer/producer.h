@@ -14,6 +14,7 @@ struct producer;
 
 struct producer_settings {
     const char *kafka, *topic;
+    int partitions; /* of the deployment: a topic that was given more still gets its users where they have always been */
     int acknowledge_ms; /* how long Kafka may take */
     int outstanding;    /* events that may wait for it */
 };

@@ -75,6 +75,17 @@ static void part_put(struct bytes *out, const char *name, const char *state, con
     json_put(out, "}");
 }
 
+static void kafka_put(struct bytes *out, const struct pulse_state *state)
+{
+    int64_t records = 0;
+    char detail[64];
+    for (int p = 0; p < PARTITIONS_MAX; p++)
+        records += state->look.log_end[p] > 0 ? state->look.log_end[p] : 0;
+    snprintf(detail, sizeof detail, "%lld records came into the log", (long long)records);
+    part_put(out, "kafka", state->look.kafka ? "ok" : "away",
+             state->look.kafka ? detail : "the log does not answer");
+}
+
 static void servers_put(struct bytes *out, const struct pulse_state *state)
 {
     char name[32], detail[320];
@@ -132,12 +143,10 @@ static void batch_put(struct bytes *out, const struct pulse_state *state)
 
 static void parts_put(struct bytes *out, const struct pulse_state *state)
 {
-    const struct look *look = &state->look;
     json_put(out, ",\"parts\":[");
-    part_put(out, "kafka", look->kafka ? "ok" : "away",
-             look->kafka ? "the log answers" : "the log does not answer");
-    part_put(out, "postgres", look->postgres ? "ok" : "away",
-             look->postgres ? "the tables answer" : "the tables do not answer");
+    kafka_put(out, state);
+    part_put(out, "postgres", state->look.postgres ? "ok" : "away",
+             state->look.postgres ? "master dataset and batch views" : "the tables do not answer");
     servers_put(out, state);
     speed_put(out, state);
     archive_put(out, state);

@@ -306,6 +306,8 @@ void routes_handle(struct evhttp_request *http, void *context)
         call_problem(call, 413, "the body has more than 1 MiB", NULL, -1);
     else if (request_parse(&call->request, evhttp_request_get_uri(http), &error))
         call_wrong_request(call, &error);
+    else if (loop->settling)
+        call_unavailable(call, "the server stops");
     else
         call_dispatch(call);
 }

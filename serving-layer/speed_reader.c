@@ -191,22 +191,22 @@ static void argv_put(struct speed_reader *reader, size_t *argc, struct text word
     reader->argv_bytes[(*argc)++] = word.n;
 }
 
-/* HMGET tandem deployment epoch retired layout begun done, then o<p> s<p> of each partition of this server. */
+/* HMGET tandem deployment epoch retired layout begun done, then o<p> s<p> t<p> of each partition of this server. */
 static void send_state(struct speed_reader *reader)
 {
     static const char *const fields[] = {"HMGET",   SPEED_STATE_KEY, "deployment", "epoch",
                                          "retired", "layout",        "begun",      "done"};
-    char names[2 * PARTITIONS_MAX][16];
+    static const char of_partition[] = {'o', 's', 't'};
+    char names[PARTITIONS_MAX][sizeof of_partition][16];
     size_t argc = 0;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         argv_put(reader, &argc, text_of(fields[i]));
     for (int p = reader->settings.server; p < reader->read->edition->partitions;
          p += reader->settings.servers->n) {
-        char *offset = names[2 * p], *segment = names[2 * p + 1];
-        snprintf(offset, sizeof names[0], "o%d", p);
-        snprintf(segment, sizeof names[0], "s%d", p);
-        argv_put(reader, &argc, text_of(offset));
-        argv_put(reader, &argc, text_of(segment));
+        for (size_t f = 0; f < sizeof of_partition; f++) {
+            snprintf(names[p][f], sizeof names[p][f], "%c%d", of_partition[f], p);
+            argv_put(reader, &argc, text_of(names[p][f]));
+        }
     }
     send_argv(reader, NULL, (int)argc, reader->argv, reader->argv_bytes);
 }

@@ -5,6 +5,8 @@
  *
  * What was read is kept (kept_rows.h) as long as it can be trusted: design.md section 5, models in rowlog_sim.py's terms:
  *   - a new connection drops all of this server: it may have come back with an earlier prefix;
+ *   - so does a partition whose offset is smaller or whose owner's token is another: a replica may go back under a living
+ *     connection, when its master is replaced;
  *   - another epoch drops all of this server: it was flushed under a living connection;
  *   - another generation drops that row: it was compacted.
  */

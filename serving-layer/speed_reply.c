@@ -5,6 +5,7 @@
 #include "handover/speed_keys.h"
 
 enum { DEPLOYMENT, EPOCH, RETIRED, LAYOUT, BEGUN, DONE, FIRST_PARTITION };
+enum { OF_PARTITION = 3 }; /* offset, segment, token */
 
 /* One is live, two during a run; so many more would mean a forged barrier, and each costs commands in every read. */
 enum { SEGMENTS_MAX = 1000 };
@@ -22,6 +23,8 @@ struct take {
 void speed_seen_reset(struct speed_seen *seen)
 {
     *seen = (struct speed_seen){.top = 0};
+    for (int i = 0; i < PARTITIONS_MAX; i++)
+        seen->partition[i].offset = -1;
 }
 
 static const redisReply *take_next(struct take *take)
@@ -101,6 +104,25 @@ static enum reply_verdict owner_take(struct take *take, const redisReply *state,
 }
 
 /*
+ * A replica may go back under a living connection: its master was replaced by one that lacks the last writes, and the epoch is
+ * the same. Then the next bytes are another history's. Nothing is written to a partition there before it is claimed anew, with
+ * another token; until then its offset is smaller than it was. So what is kept goes when either is to be seen.
+ * Gives whether it is; -1: a token that cannot be one.
+ */
+static int lineage_take(struct partition_seen *seen, int64_t offset, const redisReply *token)
+{
+    bool absent = token->type == REDIS_REPLY_NIL;
+    if (!absent &&
+        (!is_string(token) || token->len >= TOKEN_BYTES_MAX || strlen(token->str) != token->len))
+        return -1;
+    const char *text = absent ? "" : token->str;
+    bool moved = offset < seen->offset || strcmp(text, seen->token) != 0;
+    seen->offset = offset;
+    snprintf(seen->token, sizeof seen->token, "%s", text);
+    return moved;
+}
+
+/*
  * as_of[p] = max(offset, boundary): a partition that is behind the boundary has nothing in segments >= N (its barrier N is
  * still ahead of it), and all that is below the boundary stands in batch view N. Gives the newest segment.
  */
@@ -108,16 +130,23 @@ static enum reply_verdict offsets_take(struct take *take, const redisReply *stat
 {
     const struct batch_edition *edition = take->read->edition;
     size_t at = FIRST_PARTITION;
+    struct partition_seen *seen = take->seen->partition;
+    bool moved = false;
     *newest = edition->n;
-    for (int p = take->server; p < edition->partitions; p += take->servers->n, at += 2) {
+    for (int p = take->server; p < edition->partitions;
+         p += take->servers->n, at += OF_PARTITION, seen++) {
         int64_t offset, segment;
         if (number_take(state->element[at], -1, &offset) != REPLY_OK ||
             number_take(state->element[at + 1], -1, &segment) != REPLY_OK)
             return REPLY_BROKEN;
+        int lineage = lineage_take(seen, offset, state->element[at + 2]);
+        if (lineage < 0)
+            return REPLY_BROKEN;
+        moved |= lineage > 0;
         take->read->as_of[p] = offset > edition->boundary[p] ? offset : edition->boundary[p];
         *newest = segment > *newest ? segment : *newest;
     }
-    return REPLY_OK;
+    return moved && kept_rows_drop_server(take->read->kept, take->server) ? REPLY_REPEAT : REPLY_OK;
 }
 
 static size_t partitions_here(const struct take *take)
@@ -216,15 +245,16 @@ enum reply_verdict speed_reply_take(const redisReply *reply, const struct speed_
     struct take take = {reply, read, servers, server, seen, 0};
     *why = reply->type == REDIS_REPLY_ERROR ? reply->str : "the reply is not what was asked for";
     const redisReply *state = reply->type == REDIS_REPLY_ARRAY ? take_next(&take) : NULL;
-    if (!is_array(state, FIRST_PARTITION + 2 * partitions_here(&take)))
+    if (!is_array(state, FIRST_PARTITION + OF_PARTITION * partitions_here(&take)))
         return REPLY_BROKEN;
     enum reply_verdict verdict = owner_take(&take, state, why);
     if (verdict != REPLY_OK)
         return verdict;
     int64_t newest;
-    *why = "an offset or a segment is not a number";
-    if (offsets_take(&take, state, &newest) != REPLY_OK)
-        return REPLY_BROKEN;
+    *why = "an offset or a segment is not a number, or a token none";
+    verdict = offsets_take(&take, state, &newest);
+    if (verdict != REPLY_OK)
+        return verdict;
     *why = "a row or a user's state is not what it should be";
     if (newest - read->edition->n > SEGMENTS_MAX) {
         *why = "its segments are far above the batch view's: is there a forged barrier in the log?";

@@ -7,14 +7,19 @@
 
 #include <hiredis/hiredis.h>
 
+#include "common/options.h" /* PARTITIONS_MAX */
 #include "serving-layer/speed_reader.h"
 
-enum { EPOCH_BYTES_MAX = 64 };
+enum { EPOCH_BYTES_MAX = 64, TOKEN_BYTES_MAX = 64 };
 
 /* What is known of the server over this connection. */
 struct speed_seen {
     char epoch[EPOCH_BYTES_MAX]; /* "": none, the server is empty or not read yet */
     int64_t top;                 /* newest segment that was asked for */
+    struct partition_seen {
+        int64_t offset; /* -1: none */
+        char token[TOKEN_BYTES_MAX];
+    } partition[PARTITIONS_MAX]; /* of this server, in their order */
 };
 
 void speed_seen_reset(struct speed_seen *seen);
@@ -29,7 +34,7 @@ enum reply_verdict {
 
 /*
  * `reply`: to the EXEC of
- *   HMGET tandem deployment epoch retired layout begun done (o<p> s<p>).. | for each segment N .. top: HMGET tandem:gen:<segment> rows..,
+ *   HMGET tandem deployment epoch retired layout begun done (o<p> s<p> t<p>).. | for each segment N .. top: HMGET tandem:gen:<segment> rows..,
  *   GETRANGE of each row | for each user of this server, for each segment top .. N: HGET tandem:user:<segment>:<p> user
  * `why` is set with FOREIGN and BROKEN, and lives as long as the reply.
  */

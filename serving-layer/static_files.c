@@ -2,14 +2,14 @@
 
 #include <event2/http.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "build/web/static_files.inc"
+#include "serving-layer/compress.h"
+#include "serving-layer/manners.h"
 #include "serving-layer/routes.h"
 
-enum { N_FILES = sizeof files / sizeof *files, PATH_BYTES = 256 };
+enum { N_FILES = sizeof files / sizeof *files, PATH_BYTES = 256, ETAG_BYTES = 40 };
 
 /* A page runs no script, style or frame but those that are built in here; pictures of products come from where the catalogue says. */
 static const char policy[] =
@@ -25,54 +25,9 @@ const struct static_file *static_file_find(struct text path)
     return NULL;
 }
 
-static bool has_digit_above_zero(struct text weight)
+static void etag_print(const struct static_file *file, bool gzip, char into[ETAG_BYTES])
 {
-    for (size_t i = 0; i < weight.n; i++)
-        if (weight.at[i] >= '1' && weight.at[i] <= '9')
-            return true;
-    return false;
-}
-
-/* One element of the list, as "gzip;q=0.5": -1 when it is not `coding`, else whether its weight is more than 0. */
-static int coding_wanted(struct text element, const char *coding)
-{
-    size_t n = 0;
-    while (n < element.n && !strchr(" \t;", element.at[n]))
-        n++;
-    if (n != strlen(coding) || strncasecmp(element.at, coding, n) != 0)
-        return -1;
-    const char *weight = memchr(element.at + n, '=', element.n - n);
-    return !weight ||
-           has_digit_above_zero((struct text){weight, element.n - (size_t)(weight - element.at)});
-}
-
-bool static_takes_gzip(const char *accept_encoding)
-{
-    int any = -1;
-    for (const char *at = accept_encoding; at && *at;) {
-        at += strspn(at, " \t,");
-        struct text element = {at, strcspn(at, ",")};
-        int named = coding_wanted(element, "gzip"), star = coding_wanted(element, "*");
-        if (named >= 0)
-            return named;
-        any = star >= 0 ? star : any;
-        at += element.n;
-    }
-    return any > 0;
-}
-
-bool static_is_known(const struct static_file *file, const char *if_none_match)
-{
-    char quoted[64];
-    if (!if_none_match)
-        return false;
-    if (strcmp(if_none_match, "*") == 0)
-        return true;
-    snprintf(quoted, sizeof quoted, "\"%s\"", file->hash);
-    if (strstr(if_none_match, quoted))
-        return true;
-    snprintf(quoted, sizeof quoted, "\"%s-gzip\"", file->hash);
-    return strstr(if_none_match, quoted);
+    snprintf(into, ETAG_BYTES, gzip ? "\"%s-gzip\"" : "\"%s\"", file->hash);
 }
 
 static void headers_put(struct call *call, const struct static_file *file, bool gzip)
@@ -85,8 +40,8 @@ static void headers_put(struct call *call, const struct static_file *file, bool 
         {"Content-Security-Policy", policy}, {"X-Content-Type-Options", "nosniff"},
         {"Referrer-Policy", "no-referrer"},  {"Cross-Origin-Opener-Policy", "same-origin"}};
     struct evkeyvalq *headers = evhttp_request_get_output_headers(call->http);
-    char etag[64];
-    snprintf(etag, sizeof etag, gzip ? "\"%s-gzip\"" : "\"%s\"", file->hash);
+    char etag[ETAG_BYTES];
+    etag_print(file, gzip, etag);
     evhttp_add_header(headers, "ETag", etag);
     for (size_t i = 0; i < sizeof always / sizeof *always; i++)
         evhttp_add_header(headers, always[i].name, always[i].value);
@@ -116,9 +71,11 @@ void handle_static(struct call *call)
         call_problem(call, 404, "there is no such file", NULL, -1);
         return;
     }
-    bool gzip = file->gzip && static_takes_gzip(evhttp_find_header(asked, "Accept-Encoding"));
-    bool is_known = static_is_known(file, evhttp_find_header(asked, "If-None-Match"));
-    headers_put(call, file, gzip && !is_known);
+    bool gzip = file->gzip && compress_wanted(evhttp_find_header(asked, "Accept-Encoding"));
+    char etag[ETAG_BYTES];
+    etag_print(file, gzip, etag);
+    bool is_known = manners_matches(evhttp_find_header(asked, "If-None-Match"), etag);
+    headers_put(call, file, gzip);
     if (!is_known)
         bytes_put(&call->out, gzip ? file->gzip : file->plain,
                   gzip ? file->gzip_bytes : file->plain_bytes);

@@ -5,7 +5,6 @@
 #ifndef TANDEM_SERVING_STATIC_FILES_H
 #define TANDEM_SERVING_STATIC_FILES_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "views/text.h"
@@ -22,10 +21,5 @@ struct static_file {
 
 /* NULL: there is none. */
 const struct static_file *static_file_find(struct text path);
-
-/* Does a header Accept-Encoding (NULL: none) take gzip? RFC 9110, section 12.5.3. */
-bool static_takes_gzip(const char *accept_encoding);
-/* Does a header If-None-Match (NULL: none) name this file, in either encoding? */
-bool static_is_known(const struct static_file *file, const char *if_none_match);
 
 #endif

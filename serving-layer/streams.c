@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 #include "common/mem.h"
+#include "serving-layer/access.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
 #include "serving-layer/pulse.h"
@@ -52,27 +53,29 @@ static void hour_send(struct call *call)
     call_stream_send(call);
 }
 
-static void pulse_send(struct stream *stream)
+/* false: whoever it is may have it no longer (a key was revoked). */
+static bool pulse_send(struct stream *stream)
 {
     struct call *call = stream->call;
     struct pulse *pulse = call->loop->server->pulse;
     uint64_t serial = pulse_serial(pulse);
     if (serial == stream->sent || call_stream_waits(call))
-        return;
+        return true;
+    if (!access_goes_on(call))
+        return false;
     stream->sent = serial;
     message_begin(&call->out, "pulse");
     pulse_put(pulse, &call->out);
     json_put(&call->out, "\n\n");
     call_stream_send(call);
+    return true;
 }
 
 /* true: it is over, and gone. */
 static bool stream_look(struct stream *stream, int64_t now_us)
 {
-    if (!call_stream_is_over(stream->call) && now_us < stream->until_us) {
-        pulse_send(stream);
+    if (!call_stream_is_over(stream->call) && now_us < stream->until_us && pulse_send(stream))
         return false;
-    }
     call_stream_end(stream->call);
     free(stream);
     return true;
@@ -80,7 +83,7 @@ static bool stream_look(struct stream *stream, int64_t now_us)
 
 /* ---- all of a loop ---- */
 
-static void streams_look(struct streams *streams, int64_t now_us)
+static void all_look(struct streams *streams, int64_t now_us)
 {
     for (struct stream **at = &streams->first, *next; *at;) {
         next = (*at)->next;
@@ -97,9 +100,14 @@ static void on_look(evutil_socket_t fd, short what, void *context)
 {
     struct streams *streams = context;
     (void)fd, (void)what;
-    streams_look(streams, clock_monotonic_us());
+    all_look(streams, clock_monotonic_us());
     if (streams->first)
         event_add(streams->look, &(struct timeval){0, LOOK_MS * 1000});
+}
+
+void streams_look(struct streams *streams)
+{
+    all_look(streams, clock_monotonic_us());
 }
 
 struct streams *streams_new(struct event_base *base)
@@ -112,7 +120,7 @@ struct streams *streams_new(struct event_base *base)
 void streams_end(struct streams *streams)
 {
     streams->ended = true;
-    streams_look(streams, INT64_MAX);
+    all_look(streams, INT64_MAX);
 }
 
 void streams_free(struct streams *streams)
@@ -136,7 +144,6 @@ static void stream_begin(struct streams *streams, struct call *call)
     streams->n++;
     call_stream_begin(call, "text/event-stream");
     hour_send(call);
-    pulse_send(stream);
     event_add(streams->look, &(struct timeval){0, LOOK_MS * 1000});
 }
 

@@ -13,6 +13,8 @@ struct streams;
 enum { STREAMS_MAX = 64, STREAM_S_MAX = 600 };
 
 struct streams *streams_new(struct event_base *base);
+/* Sends what is new and ends what is over, as happens by itself ten times a second. */
+void streams_look(struct streams *streams);
 /* Ends all; no more begin. */
 void streams_end(struct streams *streams);
 void streams_free(struct streams *streams); /* before the base */

@@ -16,7 +16,7 @@ void figures_begin(struct figures *figures)
     }
 }
 
-void figures_count(struct figures *figures, const struct cut *cut)
+void figures_sent(struct figures *figures, const struct cut *cut)
 {
     for (int type = 1; type <= EVENT_TYPES; type++)
         metrics_add(&figures->events[type], cut->type[type]);

@@ -31,7 +31,7 @@ struct
 
 void figures_begin(struct figures *figures);
 /* A micro-batch was sent. */
-void figures_count(struct figures *figures, const struct cut *cut);
+void figures_sent(struct figures *figures, const struct cut *cut);
 
 /* Logs a line when something happened since the last one; due every 10 s. */
 bool figures_are_due(const struct figures *figures);

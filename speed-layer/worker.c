@@ -286,7 +286,7 @@ static void worker_applied(struct worker *worker, struct micro_batch *batch)
 {
     const struct cut *cut = micro_batch_is(batch);
     worker->next[micro_batch_partition(batch)] = cut->to;
-    figures_count(&worker->figures, cut);
+    figures_sent(&worker->figures, cut);
     micro_batch_done(batch);
 }
 

@@ -27,7 +27,7 @@ const types = {
 const compressible = new Set(['.html', '.js', '.css', '.svg', '.webmanifest']);
 
 /** What an entry point becomes, as [name, bytes]. */
-async function bundle(entry, name, format) {
+async function bundle(entry, name, format, target) {
   const built = await esbuild.build({
     entryPoints: { [name]: entry },
     outdir: into,
@@ -35,7 +35,7 @@ async function bundle(entry, name, format) {
     bundle: true,
     minify: true,
     format,
-    target: ['es2020'],
+    target,
     jsx: 'automatic',
     jsxImportSource: 'preact',
     nodePaths: [join(into, 'node_modules')],
@@ -51,7 +51,7 @@ async function page(name, files) {
   const entry = ['main.jsx', 'main.js'].map((file) => join(folder, file)).find(existsSync);
   files.set(name === 'console' ? '/' : `/${name}`, ['.html', readFileSync(join(folder, 'index.html'))]);
   if (entry)
-    for (const [file, bytes] of await bundle(entry, name, 'esm')) files.set(`/assets/${file}`, [extname(file), bytes]);
+    for (const [file, bytes] of await bundle(entry, name, 'esm', 'es2020')) files.set(`/assets/${file}`, [extname(file), bytes]);
   const extra = join(folder, 'public');
   if (existsSync(extra))
     for (const file of readdirSync(extra))
@@ -64,7 +64,7 @@ async function collect() {
     if (statSync(join(here, name)).isDirectory() && existsSync(join(here, name, 'index.html'))) await page(name, files);
   const tracker = join(here, 'tracker', 'tracker.js');
   if (existsSync(tracker)) {
-    const [[, bytes]] = await bundle(tracker, 'tracker', 'iife');
+    const [[, bytes]] = await bundle(tracker, 'tracker', 'iife', 'es2018');
     files.set('/tracker.js', ['.js', bytes]);
   }
   return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -8,6 +8,7 @@
 #include "serving-layer/item_store.h"
 #include "serving-layer/item_table.h"
 #include "serving-layer/jobs.h"
+#include "serving-layer/keys.h"
 #include "serving-layer/partition_of.h"
 #include "serving-layer/producer.h"
 #include "serving-layer/speed_reader.h"
@@ -185,9 +186,11 @@ bool producer_has_room(const struct producer *producer, size_t events)
     return !fake_outside.no_room;
 }
 
-void producer_post(struct producer *producer, const struct ingest_body *body, producer_done done,
-                   void *context)
+void producer_post_at(struct producer *producer, const struct ingest_body *body,
+                      struct producer_place *place, producer_done done, void *context)
 {
+    if (place)
+        *place = (struct producer_place){1, fake_outside.no_view ? -1 : 7};
     for (size_t i = 0; i < body->n; i++) {
         struct event event;
         struct event_error why;
@@ -199,6 +202,36 @@ void producer_post(struct producer *producer, const struct ingest_body *body, pr
     later_do(producer->base, (struct later){.posted = done,
                                             .context = context,
                                             .failed = fake_outside.acknowledges ? 0 : body->n});
+}
+
+void producer_post(struct producer *producer, const struct ingest_body *body, producer_done done,
+                   void *context)
+{
+    producer_post_at(producer, body, NULL, done, context);
+}
+
+/* ---- keys ---- */
+
+bool keys_are_read(struct keys *keys)
+{
+    (void)keys;
+    return !fake_outside.no_postgres;
+}
+
+enum keys_verdict keys_ask(struct keys *keys, struct text presented, int64_t now_us,
+                           struct keys_answer *answer)
+{
+    char id[KEY_ID_BYTES + 1];
+    (void)keys, (void)now_us;
+    key_parse(presented, id); /* for what it may read outside */
+    if (!fake_outside.keys)
+        return KEYS_OPEN;
+    for (int role = ROLE_WRITE; role <= ROLE_ADMIN; role++)
+        if (text_equal(presented, (struct text){role_name((enum role)role), 1})) {
+            *answer = (struct keys_answer){(enum role)role, "id", {5, 9}, {3, 2, 1}};
+            return fake_outside.no_view ? KEYS_TOO_FAST : KEYS_TAKEN;
+        }
+    return fake_outside.no_topic ? KEYS_UNREAD : KEYS_REFUSED;
 }
 
 /* ---- watcher ---- */
@@ -313,6 +346,8 @@ int jobs_ask(struct jobs *jobs, struct event_base *base, jobs_work work, jobs_do
              void *context)
 {
     (void)jobs, (void)work;
+    if (fake_outside.no_room)
+        return -1;
     later_do(base, (struct later){.refused = done, .context = context});
     return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * fake_outside: what stands around an event loop of tandem-serve, in place of the threads and connections of the real ones:
- * a batch view made by hand, Redis away, a Kafka that acknowledges or not. Linked before the serving layer, so that loop,
+ * a batch view made by hand, Redis away, a Kafka that acknowledges or not, a Postgres that has nothing. Linked before the serving layer, so that loop,
  * routes, handlers, reader, merge and ranking are the real ones.
  */
 #ifndef TANDEM_TESTS_FAKE_OUTSIDE_H
@@ -15,7 +15,10 @@ struct fake_outside {
     bool no_room;      /* too many events wait for Kafka */
     bool no_items;     /* the catalogue has not been loaded */
     bool acknowledges; /* else every event fails */
-    size_t posted;     /* events that were sent, since this was set to 0 */
+    bool
+        keys; /* there are API keys: w, r and a, by their role's first letter; else none was made */
+    bool no_postgres; /* jobs fail */
+    size_t posted;    /* events that were sent, since this was set to 0 */
 };
 
 extern struct fake_outside fake_outside;

@@ -1,7 +1,8 @@
 /*
  * Bytes of a client to an event loop of tandem-serve, through libevent's own parser: every answer that a handler gives is
- * JSON (or the metrics' text), with one of the documented statuses, and once everybody has gone no call is left. The first
- * byte: how the outside is, whether the client goes away early, and whether the loop is a fresh one; the second: where its bytes are cut in two.
+ * JSON (or the metrics' text, a file that is built in, or nothing where HTTP wants nothing), with one of the documented statuses,
+ * and once everybody has gone no call is left. The first byte: how the outside is (128: there are API keys), whether the client goes
+ * away early, and whether the loop is a fresh one; the second: where its bytes are cut in two.
  */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include <dlfcn.h>
@@ -14,8 +15,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "serving-layer/loop.h"
+#include "serving-layer/pulse.h"
+#include "serving-layer/static_files.h"
+#include "serving-layer/streams.h"
 #include "tests/fuzz/fake_outside.h"
 #include "tests/fuzz/harness.h"
 #include "tests/fuzz/slow_texts.h"
@@ -36,14 +41,58 @@ static void is_problem(const json_t *answer, int status)
                "a problem says its status, its title and a detail");
 }
 
+/* What was sent of it, unpacked: "" of a HEAD, a 204 and a 304. */
+static struct text unpacked(struct evhttp_request *req, struct text body)
+{
+    static char plain[1 << 20];
+    const char *coding =
+        evhttp_find_header(evhttp_request_get_output_headers(req), "Content-Encoding");
+    z_stream stream = {0};
+    if (!coding || body.n == 0)
+        return body;
+    fuzz_holds(inflateInit2(&stream, 16 + MAX_WBITS) == Z_OK, "zlib begins");
+    stream.next_in = (unsigned char *)body.at;
+    stream.avail_in = (unsigned)body.n;
+    stream.next_out = (unsigned char *)plain;
+    stream.avail_out = sizeof plain;
+    fuzz_holds(inflate(&stream, Z_FINISH) == Z_STREAM_END && stream.avail_in == 0,
+               "what is packed can be unpacked");
+    inflateEnd(&stream);
+    return (struct text){plain, stream.total_out};
+}
+
+/* A file is one of those that are built in, whole. */
+static bool is_file(int status, const char *type, struct text body)
+{
+    static const char *const paths[] = {"/", "/shop", "/tracker.js", "/assets/console.js",
+                                        "/assets/console.css"};
+    bool is_page = strncmp(type, "text/", 5) == 0 && strncmp(type, "text/plain", 10) != 0;
+    if (status >= 400 || (!is_page && strncmp(type, "image/", 6) != 0))
+        return false;
+    bool is_whole = status == 304 ? body.n == 0 : strncmp(type, "image/", 6) == 0;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths && !is_whole; i++) {
+        const struct static_file *file = static_file_find(text_of(paths[i]));
+        is_whole = file &&
+                   (text_equal(body, (struct text){(const char *)file->plain, file->plain_bytes}) ||
+                    text_equal(body, (struct text){(const char *)file->gzip, file->gzip_bytes}));
+    }
+    fuzz_holds(is_whole || strcmp(type, "text/event-stream") == 0, "a file is there as a whole");
+    return true;
+}
+
 static void is_answer(int status, const char *type, struct text body)
 {
-    static const int statuses[] = {200, 201, 202, 204, 304, 400, 404, 405, 411, 412, 413, 422, 503};
+    static const int statuses[] = {200, 201, 202, 204, 304, 400, 401, 403, 404,
+                                   405, 411, 412, 413, 422, 429, 500, 503};
     bool is_known = false;
     json_error_t why;
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
         is_known |= status == statuses[i];
     fuzz_holds(is_known, "the status is a documented one");
+    if (body.n == 0)
+        return; /* of a HEAD, a 204, a 304: has_right_body */
+    if (is_file(status, type, body))
+        return;
     fuzz_holds(slow_utf8(body), "answers are UTF-8");
     if (strncmp(type, "text/plain", 10) == 0)
         return;
@@ -53,11 +102,24 @@ static void is_answer(int status, const char *type, struct text body)
                "what is wrong is a problem");
     if (status >= 400)
         is_problem(answer, status);
-    if (status == 202)
+    if (status == 202 && json_object_get(answer, "accepted"))
         fuzz_holds((size_t)json_integer_value(json_object_get(answer, "accepted")) <=
                        fake_outside.posted,
                    "what is accepted was sent");
     json_decref(answer);
+}
+
+/* In place of libevent's, which it then calls: what is sent in parts is events. */
+void evhttp_send_reply_chunk(struct evhttp_request *req, struct evbuffer *databuf)
+{
+    static void (*real)(struct evhttp_request *, struct evbuffer *);
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "evhttp_send_reply_chunk");
+    size_t n = evbuffer_get_length(databuf);
+    const char *at = (const char *)evbuffer_pullup(databuf, -1);
+    fuzz_holds(n > 8 && memcmp(at, "event: ", 7) == 0 && memcmp(at + n - 2, "\n\n", 2) == 0,
+               "a part of a stream is an event");
+    real(req, databuf);
 }
 
 /* In place of libevent's, which it then calls. */
@@ -69,9 +131,13 @@ void evhttp_send_reply(struct evhttp_request *req, int code, const char *reason,
         *(void **)&real = dlsym(RTLD_NEXT, "evhttp_send_reply");
     size_t n = databuf ? evbuffer_get_length(databuf) : 0;
     const char *at = n ? (const char *)evbuffer_pullup(databuf, -1) : "";
-    if (code != 204 && code != 304) /* those have no body */
-        is_answer(code, evhttp_find_header(evhttp_request_get_output_headers(req), "Content-Type"),
-                  (struct text){at, n});
+    bool is_empty =
+        evhttp_request_get_command(req) == EVHTTP_REQ_HEAD || code == 204 || code == 304;
+    fuzz_holds(is_empty == (n == 0), "HEAD, 204 and 304 have no body, all others one");
+    fuzz_holds(evhttp_find_header(evhttp_request_get_output_headers(req), "X-Request-ID"),
+               "every answer has its request's id");
+    is_answer(code, evhttp_find_header(evhttp_request_get_output_headers(req), "Content-Type"),
+              unpacked(req, (struct text){at, n}));
     real(req, code, reason, databuf);
 }
 
@@ -134,6 +200,7 @@ static void loop_renew(void)
         .request_s = 10,
         .answer_s = 10,
         .buffer_bytes = 1 << 24,
+        .cors_origins = "https://shop.example,http://a",
     };
     static struct server server = {.loop = &loop, .n_loops = 1};
     static int listener = -1;
@@ -144,9 +211,14 @@ static void loop_renew(void)
         listener = listener_open();
     }
     server.items = fake_items();
+    pulse_stop(server.pulse);
+    if (loop)
+        loop_settle(loop);
     loop_free(loop);
+    pulse_free(server.pulse);
     loop = loop_new(&server, &settings, NULL, NULL, listener, &err);
     fuzz_holds(loop, "there is an event loop");
+    server.pulse = pulse_new(loop->base, loop->reader, NULL, NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -160,8 +232,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
                                          .no_topic = how & 2,
                                          .no_room = how & 4,
                                          .no_items = how & 1,
-                                         .acknowledges = !(how & 8)};
+                                         .acknowledges = !(how & 8),
+                                         .no_postgres = how & 8,
+                                         .keys = how & 128};
     client_run(rest, cut && cut < rest.n ? cut : rest.n, how & 16);
-    fuzz_holds(loop->calls == 0, "no call is left");
+    streams_look(loop->streams); /* it would see in a moment that its clients have gone */
+    fuzz_holds(loop->calls == 0 && loop->streaming == 0, "no call is left");
     return 0;
 }

@@ -72,7 +72,7 @@ static void world_end(struct world *w)
         bytes_free(&w->user[i].state);
 }
 
-/* deployment epoch retired layout begun done, then o<p> s<p> of each partition */
+/* deployment epoch retired layout begun done, then o<p> s<p> t<p> of each partition */
 enum { BEGUN = 4, DONE, FIRST_OFFSET };
 
 /* A number in the state's hash, where it is not absent. */
@@ -92,10 +92,10 @@ static void offsets_are_right(const struct world *w, const redisReply *state)
                "a torn server is not answered from");
     for (size_t p = 0; p < PARTITIONS; p++) {
         int64_t offset = w->boundary[p], stored;
-        if (number_at(state, FIRST_OFFSET + 2 * p, &stored) && stored > offset)
+        if (number_at(state, FIRST_OFFSET + 3 * p, &stored) && stored > offset)
             offset = stored;
         fuzz_holds(w->as_of[p] == offset, "as_of is the larger of offset and boundary");
-        fuzz_holds(!number_at(state, FIRST_OFFSET + 2 * p + 1, &stored) || stored <= w->seen.top,
+        fuzz_holds(!number_at(state, FIRST_OFFSET + 3 * p + 1, &stored) || stored <= w->seen.top,
                    "every segment that has begun was asked for");
     }
 }

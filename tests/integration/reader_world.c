@@ -294,5 +294,8 @@ void save_step(void)
 void crash_step(void)
 {
     int s = (int)pick((unsigned)world.n_servers);
-    redis_state_crash(&saved[s], world.redis[s]);
+    if (pick(2))
+        redis_state_crash(&saved[s], world.redis[s]);
+    else
+        redis_state_go_back(&saved[s], world.redis[s]);
 }

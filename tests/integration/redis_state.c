@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,11 +27,14 @@ void redis_state_save(struct redis_state *state, redisContext *redis)
                                       state->keys->element[i]->len);
 }
 
-void redis_state_crash(struct redis_state *state, redisContext *redis)
+static void go_back(struct redis_state *state, redisContext *redis, bool connections_live)
 {
-    int n = 3;
+    int n = 2;
     redisAppendCommand(redis, "MULTI");
-    redisAppendCommand(redis, "CLIENT KILL TYPE normal SKIPME yes");
+    if (!connections_live) {
+        redisAppendCommand(redis, "CLIENT KILL TYPE normal SKIPME yes");
+        n++;
+    }
     if (state->keys) {
         redisAppendCommand(redis, "FLUSHALL");
         for (size_t i = 0; i < state->keys->elements; i++, n++)
@@ -47,4 +51,14 @@ void redis_state_crash(struct redis_state *state, redisContext *redis)
             fail_msg("%s", ((redisReply *)reply)->str);
         freeReplyObject(reply);
     }
+}
+
+void redis_state_crash(struct redis_state *state, redisContext *redis)
+{
+    go_back(state, redis, false);
+}
+
+void redis_state_go_back(struct redis_state *state, redisContext *redis)
+{
+    go_back(state, redis, true);
 }

@@ -17,6 +17,8 @@ struct redis_state {
 void redis_state_save(struct redis_state *state, redisContext *redis);
 /* Breaks all connections but `redis` and puts the state back, all at once. */
 void redis_state_crash(struct redis_state *state, redisContext *redis);
+/* The same under living connections: a replica whose new master lacks the last writes. */
+void redis_state_go_back(struct redis_state *state, redisContext *redis);
 void redis_state_forget(struct redis_state *state);
 
 #endif

@@ -190,24 +190,39 @@ static void what_is_no_event_is_stored_as_it_came(void **state)
         5);
 }
 
+static void archived_barriers_are(int n)
+{
+    wait_until(SEEN_S,
+               "[ \"$(psql -XAtq \"$TANDEM_POSTGRES\" -c 'SELECT count(*) FROM barrier')\" = %d ]",
+               n);
+}
+
 static void only_the_first_barrier_of_a_number_counts(void **state)
 {
     (void)state;
     const struct odd odd[] = {
-        {NULL, 0, "7"},
-        {NULL, 0, "7"},
-        {NULL, 0, "8"},
-        {NULL, 0, "7"},
+        {NULL, 0, "1"},
+        {NULL, 0, "1"},
+        {NULL, 0, "2"},
+        {NULL, 0, "1"},
     };
     produce_to_partition_0(odd, 2);
-    wait_until(SEEN_S,
-               "[ \"$(psql -XAtq \"$TANDEM_POSTGRES\" -c 'SELECT count(*) FROM barrier')\" = 1 ]");
-    int64_t first = sql_number("SELECT \\\"offset\\\" FROM barrier WHERE n = 7");
+    archived_barriers_are(1);
+    int64_t first = sql_number("SELECT \\\"offset\\\" FROM barrier WHERE n = 1");
     produce_to_partition_0(odd, sizeof odd / sizeof *odd);
-    wait_until(SEEN_S,
-               "[ \"$(psql -XAtq \"$TANDEM_POSTGRES\" -c 'SELECT count(*) FROM barrier')\" = 2 ]");
-    assert_int_equal(sql_number("SELECT \\\"offset\\\" FROM barrier WHERE n = 7"), first);
-    assert_int_equal(sql_number("SELECT \\\"offset\\\" FROM barrier WHERE n = 8"), first + 4);
+    archived_barriers_are(2);
+    assert_int_equal(sql_number("SELECT \\\"offset\\\" FROM barrier WHERE n = 1"), first);
+    assert_int_equal(sql_number("SELECT \\\"offset\\\" FROM barrier WHERE n = 2"), first + 4);
+}
+
+static void a_barrier_ahead_of_its_turn_is_none(void **state)
+{
+    (void)state;
+    const struct odd odd[] = {
+        {NULL, 0, "7"}, {NULL, 0, "999999999999999999"}, {NULL, 0, "7"}, {NULL, 0, "3"}};
+    produce_to_partition_0(odd, sizeof odd / sizeof *odd);
+    archived_barriers_are(3);
+    assert_int_equal(sql_number("SELECT max(n) FROM barrier"), 3);
 }
 
 static void an_offset_that_kafka_does_not_have_is_not_jumped_over(void **state)
@@ -235,6 +250,7 @@ int main(void)
         cmocka_unit_test(an_archive_offset_that_someone_else_moved_is_read_again),
         cmocka_unit_test(what_is_no_event_is_stored_as_it_came),
         cmocka_unit_test(only_the_first_barrier_of_a_number_counts),
+        cmocka_unit_test(a_barrier_ahead_of_its_turn_is_none),
         cmocka_unit_test(an_offset_that_kafka_does_not_have_is_not_jumped_over),
     };
     deployment_up((struct deployment_settings){.servers_only = true});

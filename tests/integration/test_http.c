@@ -73,12 +73,18 @@ static void a_wrong_body_is_refused_with_field_and_index(void **state)
     must_exit(
         0,
         "head -c 1100000 /dev/zero | tr '\\0' ' ' >$TANDEM_LOCAL/big; head -c 9000000 /dev/zero >$TANDEM_LOCAL/bigger; "
+        "{ printf '{\"type\":\"view\",\"user\":\"u\",\"item\":\"i\",\"x\":\"'; head -c 900000 /dev/zero | tr '\\0' x; printf '\"}'; } "
+        ">$TANDEM_LOCAL/large; "
         "for i in $(seq 1001); do echo '{\"type\":\"view\",\"user\":\"u\",\"item\":\"i\"}'; done >$TANDEM_LOCAL/many");
     answers(413, "1 MiB", "--data-binary @big http://$TANDEM_LISTEN/v1/events");
     answers(413, "413", "--data-binary @bigger http://$TANDEM_LISTEN/v1/events");
+    answers(413, "900000 bytes", "--data-binary @large http://$TANDEM_LISTEN/v1/events");
     answers(413, "1000 events", "--data-binary @many http://$TANDEM_LISTEN/v1/events");
     answers(422, "groups",
             "-d '{\"groups\":[[\"nosuch\",\"a\"]]}' http://$TANDEM_LISTEN/v1/views/read");
+    answers(
+        422, "\"index\":1",
+        "-d '{\"groups\":[[\"users\",\"all\"],[\"users\",\"all\"]]}' http://$TANDEM_LISTEN/v1/views/read");
     answers(400, "not JSON", "-d '{' http://$TANDEM_LISTEN/v1/views/read");
 }
 

@@ -250,6 +250,8 @@ static void step(void)
             world_append_event();
     else if (x < 82 && world->end[0] + world->end[1] < 300)
         world_append_hole();
+    else if (x < 83 && world->end[0] + world->end[1] < 300)
+        world_append_barrier((int)chance(PARTITIONS), 1 + chance(12)); /* a foreign producer's */
     else if (x < (knows_old ? 140 : 105) && run_actor.state == ACTOR_NONE && runs_started < 8)
         runs_started++, start(&run_actor, actor_run, chance(5) == 0);
     else if (x < 118)

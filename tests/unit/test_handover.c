@@ -103,12 +103,15 @@ static void what_is_no_barriers_number_is_refused(void **state)
     assert_int_equal(barrier_number((struct text){"1\0", 2}), -1);
 }
 
-static void only_a_barrier_above_opens_a_segment(void **state)
+static void only_the_next_barrier_opens_a_segment(void **state)
 {
     (void)state;
     assert_int_equal(segment_after(0, 1), 1);
     assert_int_equal(segment_after(3, 3), 3);
     assert_int_equal(segment_after(3, 2), 3);
+    assert_int_equal(segment_after(3, 5), 3);
+    assert_int_equal(segment_after(3, 0), 3);
+    assert_int_equal(segment_after(3, INT64_C(999999999999999999)), 3);
 }
 
 int main(void)
@@ -120,7 +123,7 @@ int main(void)
         cmocka_unit_test(a_vector_is_cut_not_written_beyond_its_room),
         cmocka_unit_test(a_barriers_number_is_plain_decimal),
         cmocka_unit_test(what_is_no_barriers_number_is_refused),
-        cmocka_unit_test(only_a_barrier_above_opens_a_segment),
+        cmocka_unit_test(only_the_next_barrier_opens_a_segment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

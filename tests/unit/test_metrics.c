@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -80,7 +81,7 @@ static double value_of(const char *text, const char *sample)
     for (const char *at = text; at && value < 0; at = strchr(at, '\n')) {
         at += *at == '\n';
         if (strncmp(at, sample, strlen(sample)) == 0 && at[strlen(sample)] == ' ')
-            sscanf(at + strlen(sample), "%lf", &value);
+            value = strtod(at + strlen(sample), NULL);
     }
     return value;
 }

@@ -51,7 +51,7 @@ static enum reply_verdict verdict_of(const char *offset, const char *segment, co
     seen.top = 1;
     snprintf(
         resp, sizeof resp,
-        "*1\r\n*8\r\n$1\r\nd\r\n$%zu\r\n%s\r\n$1\r\n1\r\n$3\r\n0/1\r\n$1\r\n4\r\n$1\r\n4\r\n%s\r\n%s\r\n",
+        "*1\r\n*9\r\n$1\r\nd\r\n$%zu\r\n%s\r\n$1\r\n1\r\n$3\r\n0/1\r\n$1\r\n4\r\n$1\r\n4\r\n%s\r\n%s\r\n$1\r\nt\r\n",
         strlen(epoch), epoch, offset, segment);
     redisReply *reply = reply_of(resp);
     enum reply_verdict verdict = speed_reply_take(reply, &read, &servers, 0, &seen, &why);
