@@ -64,7 +64,7 @@ void call_reply(struct call *call, int status, const char *content_type)
     call_free(call);
 }
 
-/* ---- an answer in parts ---- */
+/* ---- an answer in parts, for as long as it goes on ---- */
 
 /* libevent ends a connection on which nothing is read for a time; a stream's client has nothing to say. */
 void call_stream_begin(struct call *call, const char *content_type)
@@ -110,15 +110,9 @@ void call_stream_end(struct call *call)
     call_free(call);
 }
 
-void call_reply_empty(struct call *call, int status)
-{
-    bytes_clear(&call->out);
-    call_reply(call, status, "");
-}
+/* ---- an answer in pieces, as the client fetches them ---- */
 
-/* ---- in pieces ---- */
-
-static void stream_end(struct call *call)
+static void pieces_end(struct call *call)
 {
     struct evhttp_connection *stream = evhttp_request_get_connection(call->http);
     if (stream)
@@ -137,7 +131,7 @@ static void on_gone(struct evhttp_connection *stream, void *context)
     if (evhttp_request_get_connection(call->http))
         call_free(call);
     else
-        stream_end(call);
+        pieces_end(call);
 }
 
 static void on_fetched(struct evhttp_connection *stream, void *context)
@@ -151,10 +145,11 @@ static void on_fetched(struct evhttp_connection *stream, void *context)
     evhttp_send_reply_chunk_with_cb(call->http, piece, more ? on_fetched : NULL, call);
     evbuffer_free(piece);
     if (!more)
-        stream_end(call);
+        pieces_end(call);
 }
 
-void call_stream(struct call *call, const char *content_type, bool (*piece)(struct call *call))
+void call_reply_pieces(struct call *call, const char *content_type,
+                       bool (*piece)(struct call *call))
 {
     struct evhttp_connection *stream = evhttp_request_get_connection(call->http);
     call->piece = piece;
@@ -164,7 +159,7 @@ void call_stream(struct call *call, const char *content_type, bool (*piece)(stru
         call_close(call);
     evhttp_send_reply_start(call->http, 200, status_title(200));
     if (!stream || evhttp_request_get_command(call->http) == EVHTTP_REQ_HEAD) {
-        stream_end(call);
+        pieces_end(call);
         return;
     }
     evhttp_connection_set_closecb(stream, on_gone, call);

@@ -32,17 +32,16 @@ struct call {
     char id[REQUEST_ID_BYTES + 1];    /* X-Request-ID */
     enum layer layer;                 /* that the answer is of */
     void *more;                       /* the handler's own */
-    bool (*piece)(struct call *call); /* of call_stream */
+    bool (*piece)(struct call *call); /* of call_reply_pieces */
 };
 
 void call_reply(struct call *call, int status, const char *content_type);
-/* 204 or 304. */
-void call_reply_empty(struct call *call, int status);
 /*
  * 200 in pieces: `piece` puts the next one into `out`, false: it was the last. The next is asked for when the client has fetched
  * the one before; then the call is gone, as it is when the client goes away before (`more` is freed by either).
  */
-void call_stream(struct call *call, const char *content_type, bool (*piece)(struct call *call));
+void call_reply_pieces(struct call *call, const char *content_type,
+                       bool (*piece)(struct call *call));
 /* RFC 9457. `field`: NULL, or what was wrong in the input; index: -1, or which event. */
 void call_problem(struct call *call, int status, const char *detail, const char *field, long index);
 /* 400 for a parameter. */
@@ -63,6 +62,7 @@ bool call_stream_waits(const struct call *call);
 /* Has it gone? */
 bool call_stream_is_over(const struct call *call);
 void call_stream_end(struct call *call);
+
 /* A header of the request, NULL: it has none; until the answer. Of the answer: copied. */
 const char *call_header(const struct call *call, const char *name);
 void call_header_put(struct call *call, const char *name, const char *value);

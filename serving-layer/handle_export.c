@@ -40,9 +40,9 @@ void handle_items_export(struct call *call)
     if (items_are_away(call))
         return;
     call->more = xcalloc(1, sizeof(struct item_walk));
-    call_stream(call,
-                request_int(&call->request, "format") == FORMAT_CSV
-                    ? "text/csv; charset=utf-8; header=present"
-                    : "application/x-ndjson",
-                piece_put);
+    call_reply_pieces(call,
+                      request_int(&call->request, "format") == FORMAT_CSV
+                          ? "text/csv; charset=utf-8; header=present"
+                          : "application/x-ndjson",
+                      piece_put);
 }

@@ -140,7 +140,7 @@ static void on_written(const struct err *err, void *context)
     else if (write->status == 404)
         call_problem(call, 404, "the catalogue has no such item", NULL, -1);
     else if (write->status == 204)
-        call_reply_empty(call, 204);
+        call_reply(call, 204, "");
     else
         written_reply(call, write);
     write_free(write);

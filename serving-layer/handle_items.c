@@ -94,7 +94,7 @@ void handle_item(struct call *call)
     }
     etag_put(call, version);
     if (etag_matches(call_header(call, "If-None-Match"), version, true))
-        call_reply_empty(call, 304);
+        call_reply(call, 304, "");
     else
         call_reply(call, 200, "application/json");
 }

@@ -107,10 +107,10 @@ void handle_readyz(struct call *call)
 {
     if (!watcher_log_is_ours(call->loop->watcher))
         call_unavailable(call, "not ready: Kafka's topic has not been checked yet");
-    else if (!item_store_ready(call->loop->server->items))
-        call_unavailable(call, "not ready: the catalogue has not been loaded yet");
     else if (!keys_are_read(call->loop->server->keys))
         call_unavailable(call, "not ready: the API keys have not been read yet");
+    else if (!item_store_ready(call->loop->server->items))
+        call_unavailable(call, "not ready: the catalogue has not been loaded yet");
     else
         call_ask(call, NULL, 0, (struct text){"", 0}, on_ready);
 }

@@ -96,8 +96,8 @@ struct loop *loop_new(struct server *server, const struct serve_settings *settin
     event_add(loop->on_stop, NULL);
     loop->slices = slices_new(loop->base);
     loop->decoder = event_decoder_new();
-    loop->manners = manners_new(settings);
     loop->streams = streams_new(loop->base);
+    loop->manners = manners_new(settings);
     loop->ranker = ranker_new();
     struct reader_settings reads = {settings->deployment.redis,
                                     (int)settings->deployment.partitions, NULL,

@@ -120,17 +120,16 @@ static void show_windows(struct read_batch *batch, const struct read_sources *so
     if (ask->user == NO_USER)
         return;
     const struct speed_user *user = &batch->users[ask->user];
-    bool is_live = user->found && sources->server_ok[user->partition % sources->n_servers];
     for (enum window w = WINDOW_SEEN; w <= WINDOW_BOUGHT; w++)
         snapshot->at_boundary.n[w] = batch_view_window(sources->view, w, user->partition,
                                                        user->user, &snapshot->at_boundary.items[w]);
-    if (is_live) {
-        snapshot->has_state = true;
-        snapshot->state = bytes_text(&user->state);
-    }
-    if (!is_live)
+    snapshot->has_state = user->found && sources->server_ok[user->partition % sources->n_servers];
+    if (!snapshot->has_state) {
         snapshot->now = snapshot->at_boundary;
-    else if (windows_of_state(batch, sources->symbols, bytes_text(&user->state), &snapshot->now))
+        return;
+    }
+    snapshot->state = bytes_text(&user->state);
+    if (windows_of_state(batch, sources->symbols, bytes_text(&user->state), &snapshot->now))
         log_error("reader", "a user's state in the speed view is damaged, partition=%d",
                   user->partition);
 }

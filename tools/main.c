@@ -60,7 +60,8 @@ static const struct option_row option_table[] = {
      NULL, false},
     {"titles", OPTION_TEXT, "", "file", "Writes item TAB title, a line an item.", &set.titles, 0, 0,
      NULL, false},
-    {"store_titles", OPTION_FLAG, "0", "", "Stores the items' titles in Postgres.",
+    {"store_titles", OPTION_FLAG, "0", "",
+     "Puts items into the catalogue in Postgres: titles; generate: category, price and more, too.",
      &set.store_titles, 0, 0, NULL, false},
     {"postgres", OPTION_TEXT, "", "libpq connection string", "The database, for --store-titles.",
      &set.postgres, 0, 0, NULL, true},
@@ -140,12 +141,13 @@ static int run(const struct source *source, int64_t *sent)
     return code;
 }
 
-static int keep_titles(struct title_votes *titles)
+static int keep_titles(struct title_votes *titles,
+                       struct shop_description (*describe)(struct text item))
 {
     struct err err;
     if (*set.titles && title_votes_write(titles, set.titles, &err))
         return failed(&err);
-    if (set.store_titles && title_store(set.postgres, titles, &err))
+    if (set.store_titles && title_store(set.postgres, titles, describe, &err))
         return failed(&err);
     return 0;
 }
@@ -176,7 +178,7 @@ static int replay(const char *path)
     report_rows(event_file_rows(r), sent, refusals);
     if (event_file_rows(r) > 0 && refusals->total == event_file_rows(r))
         code = EXIT_FAILED;
-    if (keep_titles(titles))
+    if (keep_titles(titles, NULL))
         code = EXIT_FAILED;
     event_file_free(r);
     title_votes_free(titles);
@@ -213,7 +215,7 @@ static int generate(void)
     struct title_votes *titles = title_votes_new();
     if (*set.titles || set.store_titles)
         generate_titles(&s, titles);
-    if (keep_titles(titles))
+    if (keep_titles(titles, shop_describe))
         code = EXIT_FAILED;
     title_votes_free(titles);
     generate_free(g);

@@ -77,17 +77,42 @@ struct text shop_item_name(uint32_t item, char into[SHOP_NAME_BYTES])
     return (struct text){into, (size_t)n};
 }
 
+static const struct {
+    const char *name, *category;
+} kinds[] = {{"mug", "home/kitchen"},      {"lantern", "home/lights"}, {"cushion", "home/living"},
+             {"notebook", "office/paper"}, {"lamp", "home/lights"},    {"bowl", "home/kitchen"},
+             {"clock", "home/living"},     {"bag", "fashion/bags"},    {"candle", "home/lights"},
+             {"frame", "home/living"},     {"kettle", "home/kitchen"}, {"blanket", "home/living"},
+             {"basket", "home/living"}};
+
+static size_t kind_of(uint32_t item)
+{
+    return mix(item + UINT64_C(77)) % (sizeof kinds / sizeof *kinds);
+}
+
 struct text shop_item_title(uint32_t item, char into[SHOP_NAME_BYTES])
 {
     static const char *const colours[] = {"Red",   "Blue",   "White",   "Green",
                                           "Black", "Silver", "Striped", "Vintage"};
-    static const char *const kinds[] = {"mug",    "lantern", "cushion", "notebook", "lamp",
-                                        "bowl",   "clock",   "bag",     "candle",   "frame",
-                                        "kettle", "blanket", "basket"};
     uint64_t colour = mix(item) % (sizeof colours / sizeof *colours);
-    uint64_t kind = mix(item + UINT64_C(77)) % (sizeof kinds / sizeof *kinds);
-    int n = snprintf(into, SHOP_NAME_BYTES, "%s %s no. %u", colours[colour], kinds[kind], item);
+    int n = snprintf(into, SHOP_NAME_BYTES, "%s %s no. %u", colours[colour],
+                     kinds[kind_of(item)].name, item);
     return (struct text){into, (size_t)n};
+}
+
+struct shop_description shop_describe(struct text name)
+{
+    enum { DAY_MS = 86400000, OLDEST_DAYS = 400, ONE_IN_IS_GONE = 25 };
+    uint32_t item = 0;
+    for (size_t i = strlen("item-"); i < name.n; i++)
+        item = item * 10 + (uint32_t)(name.at[i] - '0');
+    return (struct shop_description){
+        .category = text_of(kinds[kind_of(item)].category),
+        .currency = text_of("GBP"),
+        .price = shop_price(item),
+        .age_ms = (int64_t)(mix(item + UINT64_C(5)) % OLDEST_DAYS) * DAY_MS,
+        .available = mix(item + UINT64_C(9)) % ONE_IN_IS_GONE != 0,
+    };
 }
 
 struct text shop_user_name(uint32_t user, char into[SHOP_NAME_BYTES])

@@ -30,6 +30,17 @@ enum { SHOP_NAME_BYTES = 48 };
 int64_t shop_price(uint32_t item); /* minor units */
 struct text shop_item_name(uint32_t item, char into[SHOP_NAME_BYTES]);
 struct text shop_item_title(uint32_t item, char into[SHOP_NAME_BYTES]);
+
+/* What a catalogue says of an item, beside its title. */
+struct shop_description {
+    struct text category, currency;
+    int64_t price;  /* minor units */
+    int64_t age_ms; /* since it came into the shop */
+    bool available;
+};
+/* Of the item with this name (shop_item_name). */
+struct shop_description shop_describe(struct text name);
+
 struct text shop_user_name(uint32_t user, char into[SHOP_NAME_BYTES]);
 struct text shop_country(uint32_t user);
 struct text shop_currency(uint32_t user);

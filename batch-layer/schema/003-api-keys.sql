@@ -1,4 +1,4 @@
--- Version 5: who may talk to tandem-serve (serving-layer/keys.h). The key itself is stored nowhere: its hash is. Rows are never removed: a
+-- Who may talk to tandem-serve (serving-layer/keys.h). The key itself is stored nowhere: its hash is. Rows are never removed: a
 -- table with none means that no key was ever made, and only then is a request without one answered.
 CREATE TABLE api_key (
     id         text PRIMARY KEY CHECK (id ~ '^[0-9a-f]{12}$'),

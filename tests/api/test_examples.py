@@ -17,7 +17,7 @@ import pytest
 
 from tandem import ROOT
 
-COMMAND = re.compile(r"    (curl |printf |build/bin/|[A-Z_]+=\$\()")
+COMMAND = re.compile(r"    (curl |printf |build/bin/|[A-Za-z_]+=\$\()")
 HERE_DOCUMENT = re.compile(r"<<'?(\w+)'?")
 STATUS = re.compile(r"\s# (\d{3})\b[^\n]*\Z")
 
@@ -93,7 +93,7 @@ def what_is_wrong(document, answer):
         return f"the document has no {answer.method} {answer.path}"
     if answer.status != int(wanted.group(1)) if wanted else not 200 <= answer.status < 300:
         return f"it is answered with {answer.status} {answer.said}{answer.printed[:300]!r}"
-    if answer.method == "HEAD" or re.search(r"\s(-o|--output|\|)\s", answer.command):
+    if answer.method == "HEAD" or re.search(r"curl\b.*\s(-o|--output|\|)\s", answer.command):
         return None if operation.answers(answer.status) else f"the document has no {answer.status} there"
     return operation.why_not(answer.status, answer.content_type, answer.body())
 

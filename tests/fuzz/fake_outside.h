@@ -23,7 +23,7 @@ struct fake_outside {
 
 extern struct fake_outside fake_outside;
 
-/* The view that there is: rows of `item_users`, `together`, `next`, `popular`; user u has seen a and b. */
+/* The view that there is: rows of the views that ranking needs; user u has seen a and b. */
 void fake_outside_open(void);
 
 /* A catalogue of a, which has everything, and b, which is hidden and has nothing. */

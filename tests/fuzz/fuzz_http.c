@@ -82,8 +82,8 @@ static bool is_file(int status, const char *type, struct text body)
 
 static void is_answer(int status, const char *type, struct text body)
 {
-    static const int statuses[] = {200, 201, 202, 204, 304, 400, 401, 403, 404,
-                                   405, 411, 412, 413, 422, 429, 500, 503};
+    static const int statuses[] = {200, 201, 202, 204, 304, 400, 401, 403,
+                                   404, 405, 411, 412, 413, 422, 429, 503};
     bool is_known = false;
     json_error_t why;
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
@@ -210,10 +210,10 @@ static void loop_renew(void)
         fake_outside_open();
         listener = listener_open();
     }
-    server.items = fake_items();
     pulse_stop(server.pulse);
     if (loop)
         loop_settle(loop);
+    server.items = fake_items();
     loop_free(loop);
     pulse_free(server.pulse);
     loop = loop_new(&server, &settings, NULL, NULL, listener, &err);

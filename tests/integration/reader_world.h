@@ -65,7 +65,8 @@ void world_invent(void); /* the log and its users */
 int64_t truth(int row, int member, const int64_t *until);
 /* What the partition's user has seen below `until`: the last three, and nothing after every item "f" (as if forgotten). */
 int truth_seen(int p, int64_t until, int items[3]);
-void state_put(int p, int64_t until, struct bytes *into); /* the same as stored; the older half was bought */
+void state_put(int p, int64_t until,
+               struct bytes *into); /* the same as stored; the older half was bought */
 
 /* Each does one thing to a random partition, row or server. */
 void worker_step(void);  /* claims, or applies up to four events of one segment */

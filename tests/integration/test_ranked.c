@@ -167,7 +167,7 @@ static void what_was_shown_is_recorded_as_impressions_of_its_list(void **state)
 static void what_is_hidden_is_in_no_answer(void **state)
 {
     (void)state;
-    const char *asked = getenv("TANDEM_TEST_ANSWERS");
+    const char *asked = getenv("ANSWERS");
     must_exit(0, "python3 tests/ranked.py hidden http://$TANDEM_LISTEN --answers %s",
               asked ? asked : "10000");
 }

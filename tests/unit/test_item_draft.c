@@ -72,6 +72,11 @@ static void what_is_out_of_bounds_is_refused_with_its_field(void **state)
     refuses("{} {}", "", "JSON object");
     refuses("{\"price\":1,\"price\":1}", "", "each key once");
     refuses("{\"title\":\"\xff\"}", "", "JSON object");
+    struct item_draft draft = {0};
+    struct item_fault fault;
+    struct text zero = {"{\"created_at\":1\0}", strlen("{\"created_at\":1 }")};
+    assert_int_equal(item_draft_json(&draft, zero, false, &fault), -1);
+    item_draft_free(&draft);
     refuses("{\"price\":99999999999999999999}", "", "JSON object");
     refuses("{\"colour\":\"red\"}", "colour", "no field");
     refuses("{\"title\":\"\"}", "title", "1 to 256");
