@@ -42,7 +42,7 @@ class Asking:
 
     def body_of(self, operation):
         content = operation.what.get("requestBody", {}).get("content", {})
-        of_json = next((media for kind, media in content.items() if kind.endswith(("/json", "+json"))), {})
+        of_json = next((media for kind, media in content.items() if kind.endswith("json")), {})  # an object is NDJSON, too
         schema = self.document.resolved(of_json.get("schema"))
         if not schema:
             return None
