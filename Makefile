@@ -77,6 +77,7 @@ $(out)/%.inc: %
 	@mkdir -p $(@D)
 	$(quiet)od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' >$@
 $(out)/handover/speed_view.o: $(out)/handover/tandem.lua.inc
+$(out)/serving-layer/openapi.o: $(patsubst %,$(out)/%.inc,$(wildcard serving-layer/openapi/*.json))
 $(out)/batch-layer/schema.o: $(patsubst %,$(out)/%.inc,$(wildcard batch-layer/schema/*.sql))
 
 # The pages, bundled by node into one table that every flavour shares. What npm brings is asked for only when the lock file changes.
@@ -167,6 +168,11 @@ soak: $(out)/tests/simulation/test_simulation
 simulation-mutants:
 	@tests/simulation/mutants
 
+# The API against its OpenAPI document, by schemathesis and others, and docs/api.md's examples; SEED=n, EXAMPLES=n.
+.PHONY: test-api
+test-api: all
+	@TANDEM_BIN=$(bin) $(if $(SEED),SEED=$(SEED)) $(if $(EXAMPLES),EXAMPLES=$(EXAMPLES)) tests/api/run
+
 test-programs: $(foreach kind,unit laws integration simulation,$$(call test_programs,$(kind)))
 
 # A whole Tandem under load, KILLS kills at random from SEED, and a verdict. It starts and removes servers of its own.
@@ -207,7 +213,7 @@ lint: lint-format lint-tidy pure all
 	@echo "lint: clean"
 lint-format:
 	@clang-format --dry-run -Werror $(sources)
-lint-tidy: $(web) $(addprefix $(out)/,$(addsuffix .inc,handover/tandem.lua $(wildcard batch-layer/schema/*.sql)))
+lint-tidy: $(web) $(addprefix $(out)/,$(addsuffix .inc,handover/tandem.lua $(wildcard batch-layer/schema/*.sql serving-layer/openapi/*.json)))
 	@tests/lint/tidy "$(CPPFLAGS) -std=c17 -I. -I$(out)" $(filter %.c,$(sources))
 pure: $(views)
 	@tests/lint/pure $<
@@ -230,6 +236,7 @@ help:
 	@echo "make up | down | status the private deployment (folder .local)"
 	@echo "make test               set-up, lint, all tests   [SANITIZE=1] [CC=clang]"
 	@echo "make test-unit | test-laws | test-integration | test-tracker | test-browser | lint | pure"
+	@echo "make test-api           the API against its OpenAPI document, and the docs' examples   [SEED=n]"
 	@echo "make screenshots        pictures of the console's pages into docs/screenshots"
 	@echo "make chaos KILLS=n      kills at random under load, then a verdict: exact?   [SEED=n]"
 	@echo "make soak [SCHEDULES=10000]   random schedules of the real layers, step by step"

@@ -7,10 +7,12 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "serving-layer/connections.h"
 #include "serving-layer/figures.h"
 #include "serving-layer/json_out.h"
 #include "serving-layer/loop.h"
+#include "serving-layer/openapi.h"
 
 static const char *status_title(int status)
 {
@@ -49,6 +51,11 @@ void call_reply(struct call *call, int status, const char *content_type)
 {
     struct evbuffer *body = evbuffer_new();
     status = manners_end(call, status, content_type);
+    if (call->route && !openapi_has_status(call->route, status))
+        log_error(
+            "serve",
+            "answered with a status that its row in routes.c does not have status=%d route=%s",
+            status, call->route->pattern);
     evbuffer_add(body, call->out.at, call->out.n);
     figures_count(&call->loop->figures, call->route, status, clock_monotonic_us() - call->began_us);
     evhttp_send_reply(call->http, status, status_title(status),

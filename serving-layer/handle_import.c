@@ -76,6 +76,9 @@ static void refused_reply(struct call *call, const struct import_job *job)
     json_put(&call->out,
              "{\"type\":\"about:blank\",\"title\":\"Unprocessable Content\",\"status\":422,"
              "\"detail\":\"nothing was imported: errors names the lines\",");
+    json_put(&call->out, "\"request_id\":");
+    json_put_text(&call->out, text_of(call->id));
+    json_put(&call->out, ",");
     counts_put(&call->out, job, 0);
     call_reply(call, 422, "application/problem+json");
 }
@@ -104,6 +107,10 @@ void handle_items_import(struct call *call)
     const char *type = call_header(call, "Content-Type");
     if (items_are_away(call))
         return;
+    if (call->body.n == 0) {
+        call_problem(call, 400, "the body is empty: an item a line, as NDJSON or CSV", NULL, -1);
+        return;
+    }
     struct import_job *job = xcalloc(1, sizeof *job);
     job->call = call;
     job->items = server->items;

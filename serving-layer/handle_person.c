@@ -183,8 +183,7 @@ static void on_forgotten_as_of(const struct snapshot *snapshot, void *context)
     }
     call_keep_as_of(&forgotten->as_of, snapshot);
     if (forgotten->partition >= forgotten->as_of.partitions) {
-        struct request_error error = {"partition", "is none of this deployment's"};
-        call_wrong_request(call, &error);
+        call_problem(call, 404, "this deployment has no such partition", "partition", -1);
         free(forgotten);
         return;
     }

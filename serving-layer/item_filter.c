@@ -18,20 +18,12 @@ const struct parameter_row filter_parameters[] = {
     {"max_price", PARAMETER_INT, NULL, 0, EVENT_PRICE_MAX,
      .sentence = "Only items that cost at most so much, in minor units. An item without a price "
                  "does not match."},
-    {"currency", PARAMETER_TEXT, NULL, 3, 3,
+    {"currency", PARAMETER_CURRENCY,
      .sentence = "Only items with a price in this currency. Without it, min_price and max_price "
                  "are compared with each item's price in its own."},
     {"available", PARAMETER_FLAG, "1",
      .sentence = "0: also items that the catalogue says are not available."},
     {0}};
-
-static bool is_currency(struct text code)
-{
-    for (size_t i = 0; i < code.n; i++)
-        if (code.at[i] < 'A' || code.at[i] > 'Z')
-            return false;
-    return code.n == 3;
-}
 
 static int wrong(struct call *call, const char *detail, const char *field)
 {
@@ -52,8 +44,6 @@ int item_filter_take(struct call *call, struct item_filter *filter)
     filter->priced = has_min || has_max || filter->currency.n;
     filter->n_categories = request_texts(request, "category", filter->category);
     filter->n_excluded = request_texts(request, "exclude", filter->excluded);
-    if (filter->currency.n && !is_currency(filter->currency))
-        return wrong(call, "currency is not three capital letters", "currency");
     if (filter->min_price > filter->max_price)
         return wrong(call, "min_price is above max_price", "min_price");
     if (item_store_ready(filter->store))

@@ -68,7 +68,8 @@ static int loop_listen(struct loop *loop, int listener, struct err *err)
     evhttp_set_timeout(loop->http, (int)loop->settings->idle_s);
     evhttp_set_allowed_methods(loop->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST |
                                                EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
-                                               EVHTTP_REQ_PATCH | EVHTTP_REQ_OPTIONS);
+                                               EVHTTP_REQ_PATCH | EVHTTP_REQ_OPTIONS |
+                                               EVHTTP_REQ_TRACE);
     evhttp_set_gencb(loop->http, routes_handle, loop);
     loop_bound(loop);
     return 0;

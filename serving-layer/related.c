@@ -36,12 +36,12 @@ const struct parameter_row user_parameters[] = {
      .sentence = "0: also what the user has seen (the window of 20)."},
     {"exclude_bought", PARAMETER_FLAG, "0",
      .sentence = "1: not what the user has bought (the window of 20)."},
-    {"record", PARAMETER_TEXT, NULL, 1, EVENT_ID_BYTES,
+    {"record", PARAMETER_ID, NULL, 1, EVENT_ID_BYTES,
      .sentence = "Writes an impression event with this list for each item that is shown."},
     {0}};
 
 const struct parameter_row country_parameter[] = {
-    {"country", PARAMETER_TEXT, NULL, 1, EVENT_LABEL_BYTES,
+    {"country", PARAMETER_ID, NULL, 1, EVENT_LABEL_BYTES,
      .sentence = "The country, as events name it, whose popular items are meant."},
     {0}};
 

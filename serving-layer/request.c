@@ -150,12 +150,36 @@ static bool choice_take(struct text value, const char *choices, int64_t *place)
     }
 }
 
+/* U+0000-001F, U+007F-009F; the text is UTF-8. */
+static bool has_control(struct text text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+        if (c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)text.at[i + 1] < 0xa0))
+            return true;
+    }
+    return false;
+}
+
+static bool is_currency(struct text code)
+{
+    for (size_t i = 0; i < code.n; i++)
+        if (code.at[i] < 'A' || code.at[i] > 'Z')
+            return false;
+    return code.n == 3;
+}
+
 static bool value_take(const struct parameter_row *row, struct text value, int64_t *number)
 {
     switch (row->type) {
     case PARAMETER_INT: return number_take(value, row->min, row->max, number);
     case PARAMETER_FLAG: return number_take(value, 0, 1, number);
     case PARAMETER_CHOICE: return choice_take(value, row->choices, number);
+    case PARAMETER_ID:
+        if (has_control(value))
+            return false;
+        break;
+    case PARAMETER_CURRENCY: return is_currency(value);
     case PARAMETER_TEXT: break;
     }
     return (int64_t)value.n >= row->min && (int64_t)value.n <= row->max;
@@ -171,8 +195,11 @@ static int wrong_value(const struct parameter_row *row, struct text value,
     if (row->type == PARAMETER_INT)
         snprintf(detail + n, left, "a whole number from %" PRId64 " to %" PRId64, row->min,
                  row->max);
-    else if (row->type == PARAMETER_TEXT)
-        snprintf(detail + n, left, "%" PRId64 " to %" PRId64 " bytes", row->min, row->max);
+    else if (row->type == PARAMETER_TEXT || row->type == PARAMETER_ID)
+        snprintf(detail + n, left, "%" PRId64 " to %" PRId64 " bytes%s", row->min, row->max,
+                 row->type == PARAMETER_ID ? " without control characters" : "");
+    else if (row->type == PARAMETER_CURRENCY)
+        snprintf(detail + n, left, "three capital letters");
     else
         snprintf(detail + n, left, "one of %s", row->type == PARAMETER_FLAG ? "0|1" : row->choices);
     return wrong(error, text_of(row->name), detail);
@@ -185,6 +212,20 @@ static const struct parameter *given_find(const struct request *request,
         if (request->parameter[i].row == row)
             return &request->parameter[i];
     return NULL;
+}
+
+static int repeats(const struct request *request, const struct parameter_row *row, int n)
+{
+    int given = 0;
+    for (int i = 0; i < n; i++)
+        given += request->parameter[i].row == row;
+    return given;
+}
+
+int request_check(const struct parameter_row *row, struct text value, struct request_error *error)
+{
+    int64_t number;
+    return value_take(row, value, &number) ? 0 : wrong_value(row, value, error);
 }
 
 static int needed_check(const struct request *request, struct request_error *error)
@@ -208,6 +249,8 @@ int request_take(struct request *request, const struct parameter_row *const *tab
             return wrong(error, p->name, "is not a parameter of this call");
         if (!p->row->repeatable && given_find(request, p->row, i))
             return wrong(error, p->name, "is given twice");
+        if (repeats(request, p->row, i) == REQUEST_REPEATS)
+            return wrong(error, p->name, "is given more than 20 times");
         if (!value_take(p->row, p->value, &p->number))
             return wrong_value(p->row, p->value, error);
     }

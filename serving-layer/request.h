@@ -9,15 +9,18 @@
 
 #include "views/bytes.h"
 
-enum { REQUEST_SEGMENTS = 16, REQUEST_PARAMETERS = 64 };
+/* A repeatable parameter may be given REQUEST_REPEATS times. */
+enum { REQUEST_SEGMENTS = 16, REQUEST_PARAMETERS = 64, REQUEST_REPEATS = 20 };
 
 /* ---- what a call may be given in its query: a table, one row a parameter ---- */
 
 enum parameter_type {
-    PARAMETER_INT,    /* a whole number from min to max */
-    PARAMETER_CHOICE, /* one of `choices` */
-    PARAMETER_FLAG,   /* 0 or 1 */
-    PARAMETER_TEXT    /* min to max bytes */
+    PARAMETER_INT,     /* a whole number from min to max */
+    PARAMETER_CHOICE,  /* one of `choices` */
+    PARAMETER_FLAG,    /* 0 or 1 */
+    PARAMETER_TEXT,    /* min to max bytes */
+    PARAMETER_ID,      /* the same, without control characters, as in events */
+    PARAMETER_CURRENCY /* three capital letters */
 };
 
 struct parameter_row { // NOLINT(clang-analyzer-optin.performance.Padding): in reading order
@@ -27,8 +30,9 @@ struct parameter_row { // NOLINT(clang-analyzer-optin.performance.Padding): in r
     int64_t min, max;
     const char *choices; /* "a|b|c" */
     const char *sentence;
-    bool repeatable; /* PARAMETER_TEXT: may be given several times */
-    bool needed;     /* may not be absent */
+    bool repeatable;     /* TEXT, ID: may be given several times */
+    bool needed;         /* may not be absent */
+    const char *example; /* for readers; may be NULL */
 };
 
 struct parameter {
@@ -64,6 +68,9 @@ void request_free(struct request *request);
  */
 int request_take(struct request *request, const struct parameter_row *const *tables,
                  size_t n_tables, struct request_error *error);
+
+/* -1: this value is not in the row's range. */
+int request_check(const struct parameter_row *row, struct text value, struct request_error *error);
 
 /* After that, by a name that a row has: was it in the query? */
 bool request_given(const struct request *request, const char *name);

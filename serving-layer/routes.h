@@ -17,15 +17,24 @@ struct route {          // NOLINT(clang-analyzer-optin.performance.Padding): in 
     void (*handle)(struct call *call);
     enum role role;                                       /* who may call it */
     const struct parameter_row *parameters[ROUTE_TABLES]; /* NULL: none */
-    const char *body, *answer; /* names of their schemas; NULL: none, or not JSON */
+    const char *body, *answer;     /* names of their schemas; NULL: none, or any text */
+    const char *accepts, *content; /* content types of body and answer, "a|b"; NULL: JSON */
+    const char *takes, *gives;     /* headers of the question and of a success, "a|b" */
+    const char *statuses; /* "201|404": beyond those that all such calls have (openapi.h) */
     bool
         always; /* also when too many calls are in hand: what watches the server, and costs little */
+    bool is_page; /* for people: no part of the API's document */
     bool
         etag; /* the same answer until the program is another one: with ETag, and 304 for who has it */
 };
 
 extern const struct route routes[];
 extern const int n_routes;
+
+/* What may stand for a {name} in a pattern; NULL: there is no such name. */
+const struct parameter_row *route_path_parameter(struct text name);
+/* The next {name} or {name*} in the pattern behind *at; false when there is none. */
+bool route_next_name(const char **at, struct text *name);
 
 /* libevent's callback for every request; the context is the loop. */
 void routes_handle(struct evhttp_request *http, void *context);
@@ -71,8 +80,9 @@ void handle_items_export(struct call *call);
 void handle_status(struct call *call); /* handle_status.c */
 void handle_healthz(struct call *call);
 void handle_readyz(struct call *call);
-void handle_metrics(struct call *call);                /* handle_metrics.c */
-void handle_routes(struct call *call);                 /* routes.c */
+void handle_metrics(struct call *call); /* handle_metrics.c */
+void handle_routes(struct call *call);  /* routes.c */
+void handle_openapi(struct call *call);
 extern const struct parameter_row stream_parameters[]; /* streams.c */
 void handle_stream(struct call *call);
 extern const struct parameter_row runs_parameters[]; /* handle_runs.c */

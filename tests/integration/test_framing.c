@@ -79,6 +79,7 @@ static void the_body_of_a_head_is_never_taken_for_a_request(void **state)
 {
     (void)state;
     is_refused(400, "HEAD /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 37\r\n\r\n" BEHIND);
+    is_refused(405, "TRACE /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 37\r\n\r\n" BEHIND);
     bool closed;
     int fd = raw_connect(0);
     raw_put(fd, "HEAD /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");

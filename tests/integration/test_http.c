@@ -39,6 +39,9 @@ static void unknown_paths_and_methods_are_refused(void **state)
     answers(404, "no such view", "http://$TANDEM_LISTEN/v1/views/nosuch/all");
     answers(405, "Allow: GET, HEAD", "-i -X DELETE http://$TANDEM_LISTEN/v1/views");
     answers(405, "Allow: POST", "-i http://$TANDEM_LISTEN/v1/events");
+    answers(405, "Allow: GET, HEAD, OPTIONS",
+            "-i -X DELETE http://$TANDEM_LISTEN/v1/items/export"); /* it is no item */
+    answers(405, "Allow: GET, HEAD", "-i -X TRACE http://$TANDEM_LISTEN/v1/views");
     answers(200, "Content-Type: application/json", "-I http://$TANDEM_LISTEN/v1/views");
 }
 

@@ -184,6 +184,53 @@ static void a_parameter_that_the_table_does_not_allow_is_named(void **state)
     }
 }
 
+static void an_id_and_a_currency_have_a_form(void **state)
+{
+    static const struct parameter_row id = {"item", PARAMETER_ID, NULL, 1, 6, .sentence = "an id"};
+    static const struct parameter_row currency = {"currency", PARAMETER_CURRENCY,
+                                                  .sentence = "a code"};
+    static const struct {
+        const struct parameter_row *row;
+        const char *value, *why; /* NULL: it is right */
+    } values[] = {
+        {&id, "a b|é", NULL},
+        {&id, "abcdefg", "is 'abcdefg': it must be 1 to 6 bytes without control characters"},
+        {&id, "a\tb", "is 'a\tb': it must be 1 to 6 bytes without control characters"},
+        {&id, "a\x7f", "is 'a\x7f': it must be 1 to 6 bytes without control characters"},
+        {&id, "\xc2\x9f", "is '\xc2\x9f': it must be 1 to 6 bytes without control characters"},
+        {&id, "\xc2\xa0", NULL},
+        {&currency, "GBP", NULL},
+        {&currency, "gbp", "is 'gbp': it must be three capital letters"},
+        {&currency, "GBPP", "is 'GBPP': it must be three capital letters"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        struct request_error error = {0};
+        int failed = request_check(values[i].row, text_of(values[i].value), &error);
+        assert_int_equal(failed, values[i].why ? -1 : 0);
+        assert_string_equal(error.detail, values[i].why ? values[i].why : "");
+    }
+}
+
+static void a_repeatable_parameter_may_be_given_twenty_times(void **state)
+{
+    struct request request = {0};
+    struct request_error error;
+    char uri[512] = "/a?explain=1";
+    (void)state;
+    for (int i = 0; i < REQUEST_REPEATS; i++)
+        strcat(uri, "&exclude=a");
+    assert_int_equal(request_parse(&request, uri, &error), 0);
+    assert_int_equal(request_take(&request, some_tables, SOME_TABLES, &error), 0);
+    request_free(&request);
+    request = (struct request){0};
+    strcat(uri, "&exclude=a");
+    assert_int_equal(request_parse(&request, uri, &error), 0);
+    assert_int_equal(request_take(&request, some_tables, SOME_TABLES, &error), -1);
+    assert_string_equal(error.parameter, "exclude");
+    assert_string_equal(error.detail, "is given more than 20 times");
+    request_free(&request);
+}
+
 static void what_is_absent_has_its_initial_value(void **state)
 {
     (void)state;
@@ -422,6 +469,8 @@ int main(void)
         cmocka_unit_test(a_path_may_match_many_patterns),
         cmocka_unit_test(a_number_out_of_range_is_named),
         cmocka_unit_test(a_parameter_that_the_table_does_not_allow_is_named),
+        cmocka_unit_test(an_id_and_a_currency_have_a_form),
+        cmocka_unit_test(a_repeatable_parameter_may_be_given_twenty_times),
         cmocka_unit_test(what_is_absent_has_its_initial_value),
         cmocka_unit_test(a_repeatable_parameter_gives_all_its_texts),
         cmocka_unit_test(a_request_of_an_empty_group_has_a_text),
