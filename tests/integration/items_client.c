@@ -25,8 +25,9 @@ void items_client_open(void)
     const char *colon = strrchr(listen, ':');
     assert_non_null(colon);
     int port = atoi(colon + 1);
-    for (int i = 0; i < SERVERS; i++)
-        snprintf(url[i], sizeof url[i], "http://127.0.0.1:%d/v1/items", port + i);
+    for (int i = 0; i < SERVERS;
+         i++) /* 12 above: behind the ports of Redis and of the layers' figures */
+        snprintf(url[i], sizeof url[i], "http://127.0.0.1:%d/v1/items", port + 12 * i);
     free(listen);
 }
 

@@ -12,8 +12,8 @@
 #include "tests/integration/deployment.h"
 
 /* The second server, whose pages of another origin are allowed; it listens on every address. */
-#define OTHER   "127.0.0.1:$((${TANDEM_LISTEN##*:} + 3))"
-#define OUTSIDE "$(hostname -I | cut -d' ' -f1):$((${TANDEM_LISTEN##*:} + 3))"
+#define OTHER   "127.0.0.1:$((${TANDEM_LISTEN##*:} + 12))"
+#define OUTSIDE "$(hostname -I | cut -d' ' -f1):$((${TANDEM_LISTEN##*:} + 12))"
 #define CHECK   "python3 tests/integration/http_checks.py "
 
 static int up(void **state)
@@ -22,7 +22,7 @@ static int up(void **state)
     deployment_up((struct deployment_settings){0});
     must_exit(0, "TANDEM_CORS_ORIGINS=https://shop.example TANDEM_METRICS_OPEN=1 "
                  "deploy/local/stack spawn serve-2 -- $BIN/tandem-serve --listen "
-                 "0.0.0.0:$((${TANDEM_LISTEN##*:} + 3)) >>$TANDEM_LOCAL/up.log 2>&1");
+                 "0.0.0.0:$((${TANDEM_LISTEN##*:} + 12)) >>$TANDEM_LOCAL/up.log 2>&1");
     wait_until(30, "curl -fsS -o $TANDEM_LOCAL/ready http://" OTHER
                    "/readyz 2>$TANDEM_LOCAL/ready.err");
     return 0;

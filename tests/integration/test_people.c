@@ -136,7 +136,7 @@ static void what_is_wrong_is_named(void **state)
     (void)state;
     refused(400, "\"field\":\"partition\"",
             "'http://'$TANDEM_LISTEN'/v1/users/u/forgotten?offset=1'");
-    refused(400, "none of this deployment's",
+    refused(404, "no such partition",
             "'http://'$TANDEM_LISTEN'/v1/users/u/forgotten?offset=1&partition=4'");
     refused(400, "\"field\":\"cursor\"", "'http://'$TANDEM_LISTEN'/v1/users/u/events?cursor=1.2'");
     refused(400, "\"field\":\"cursor\"", "'http://'$TANDEM_LISTEN'/v1/items/i/events?cursor=1'");
