@@ -9,7 +9,7 @@
 enum { PIECES_MAX = 32 };
 
 /*
- * What the statements answer, in the order of groups and, within one, of kind. Each piece comes by itself and is summed here:
+ * What the statements answer, in the order of groups. Each piece comes by itself and is summed here:
  * all pieces of a group may be more than the 1 GB that Postgres holds in one value.
  */
 enum { VIEW, GROUP, KIND, COUNTERS, PIECES, WHOLE_BYTES, INCREMENT_BYTES };
@@ -26,24 +26,28 @@ enum {
     "SELECT view, \"group\", 2::int2 AS kind, counters, 0::int8, 0::int8, 0::int8" \
     " FROM staged_row WHERE n = %" PRId64
 #define IN_ORDER \
-    ") p ORDER BY view COLLATE \"C\", \"group\" COLLATE \"C\", kind) TO STDOUT (FORMAT binary)"
+    ") p ORDER BY view COLLATE \"C\", \"group\" COLLATE \"C\") TO STDOUT (FORMAT binary)"
 
 static const char *const queries[] = {
     [CHANGES_OF_RUN] = "COPY (SELECT * FROM (" STAGED IN_ORDER,
-    /* Subqueries with an order of their own stay what they are: look-ups by key. */
+    /* In step with the staged pieces, so that what is found is written while more is looked up. A group's first piece brings
+     * its newest and, where needed, its row along; subqueries with an order of their own stay look-ups by key. */
     [CHANGES_TO_WRITE] =
-        "COPY (WITH newest AS MATERIALIZED (SELECT s.view, s.\"group\", v.pieces, v.whole_bytes,"
-        " v.increment_bytes, v.pieces IS NULL OR v.pieces >= %d"
-        " OR v.whole_bytes < v.increment_bytes + s.bytes AS rewrite"
-        " FROM (SELECT view, \"group\", sum(octet_length(counters))::int8 AS bytes"
-        " FROM staged_row WHERE n = %" PRId64 " GROUP BY view, \"group\") s"
-        " LEFT JOIN LATERAL (SELECT v.pieces, v.whole_bytes, v.increment_bytes" ROW_OF(
-            "s") " ORDER BY v.n DESC LIMIT 1) v ON true) SELECT * FROM (" STAGED
-                 " UNION ALL SELECT view, \"group\", rewrite::int::int2, NULL::bytea,"
-                 " coalesce(pieces, 0)::int8, coalesce(whole_bytes, 0), coalesce(increment_bytes, 0)"
-                 " FROM newest UNION ALL SELECT w.view, w.\"group\", 3::int2, v.counters, 0::int8, 0::int8,"
-                 " 0::int8 FROM newest w CROSS JOIN LATERAL (SELECT v.counters" ROW_OF(
-                     "w") " ORDER BY v.n) v WHERE w.rewrite" IN_ORDER,
+        "COPY (SELECT s.view, s.\"group\", p.* FROM (SELECT view, \"group\", counters,"
+        " sum(octet_length(counters)) OVER g AS bytes, row_number() OVER g AS i FROM staged_row"
+        " WHERE n = %" PRId64
+        " WINDOW g AS (PARTITION BY view COLLATE \"C\", \"group\" COLLATE \"C\"))"
+        " s LEFT JOIN LATERAL (SELECT v.pieces, v.whole_bytes, v.increment_bytes" ROW_OF(
+            "s") " AND s.i = 1 ORDER BY v.n DESC LIMIT 1) w ON true CROSS JOIN LATERAL"
+                 " (SELECT 2::int2, s.counters, 0::int8, 0::int8, 0::int8 UNION ALL"
+                 " SELECT (w.pieces IS NULL OR w.pieces >= %d"
+                 " OR w.whole_bytes < w.increment_bytes + s.bytes)::int::int2, NULL,"
+                 " coalesce(w.pieces, 0)::int8, coalesce(w.whole_bytes, 0), coalesce(w.increment_bytes, 0)"
+                 " WHERE s.i = 1 UNION ALL SELECT 3::int2, v.counters, 0::int8, 0::int8, 0::int8"
+                 " FROM (SELECT v.counters" ROW_OF(
+                     "s") " ORDER BY v.n) v WHERE s.i = 1 AND (w.pieces >= %d"
+                          " OR w.whole_bytes < w.increment_bytes + s.bytes)) p"
+                          " ORDER BY s.view COLLATE \"C\", s.\"group\" COLLATE \"C\") TO STDOUT (FORMAT binary)",
     [CHANGES_OF_REBUILD] =
         "COPY (SELECT * FROM (" STAGED " UNION ALL SELECT view, \"group\", 3::int2, counters,"
         " 0::int8, 0::int8, 0::int8 FROM view_row" IN_ORDER,
@@ -52,7 +56,7 @@ static const char *const queries[] = {
 static void query_print(char *sql, size_t bytes, enum view_changes_of of, int64_t n)
 {
     if (of == CHANGES_TO_WRITE)
-        snprintf(sql, bytes, queries[of], PIECES_MAX, n, n);
+        snprintf(sql, bytes, queries[of], n, PIECES_MAX, PIECES_MAX);
     else
         snprintf(sql, bytes, queries[of], n);
 }
