@@ -229,7 +229,7 @@ static void lease_remove(struct batch_store *store)
 
 /* ---- the thread ---- */
 
-/* Also sweeps the leases that killed instances left behind. */
+/* After a failure: anew. */
 static int store_connect(struct batch_store *store, struct err *err)
 {
     store->db = database_open(store->settings.postgres, "tandem-serve", err);

@@ -25,7 +25,6 @@ static struct batch_view *view;
 struct later {
     producer_done posted;
     watcher_done looked;
-    jobs_done refused;
     void *context;
     size_t failed;
 };
@@ -34,12 +33,8 @@ static void on_later(evutil_socket_t fd, short what, void *context)
 {
     static const struct look look = {.last_run = {.n = 0}};
     struct later *later = context;
-    struct err away;
     (void)fd, (void)what;
-    err_fill(&away, ERR_RETRY, "there is no Postgres");
-    if (later->refused)
-        later->refused(&away, later->context);
-    else if (later->posted)
+    if (later->posted)
         later->posted(later->failed, later->context);
     else
         later->looked(&look, later->context);
@@ -214,7 +209,7 @@ void producer_post(struct producer *producer, const struct ingest_body *body, pr
     producer_post_at(producer, body, NULL, done, context);
 }
 
-/* ---- jobs: every one ends, as with an empty database or with none ---- */
+/* ---- jobs: every one fails, later ---- */
 
 struct fake_job {
     jobs_done done;
@@ -226,7 +221,7 @@ static void on_job(evutil_socket_t fd, short what, void *context)
     static const struct err away = {ERR_RETRY, "postgres: away"};
     struct fake_job *job = context;
     (void)fd, (void)what;
-    job->done(fake_outside.no_postgres ? &away : NULL, job->context);
+    job->done(&away, job->context);
     free(job);
 }
 
@@ -370,14 +365,4 @@ void item_store_figures(struct item_store *store, struct item_store_figures *fig
 {
     (void)store;
     *figures = (struct item_store_figures){.items = 2};
-}
-
-/* ---- jobs: there is no Postgres ---- */
-
-int jobs_ask(struct jobs *jobs, struct event_base *base, jobs_work work, jobs_done done,
-             void *context)
-{
-    (void)jobs, (void)work;
-    later_do(base, (struct later){.refused = done, .context = context});
-    return 0;
 }

@@ -145,6 +145,15 @@ static void same_text(struct text text, const char *expected)
     fuzz_holds(text_equal(text, text_of(expected)), "requests: same parts");
 }
 
+/* U+0001 to U+001F, U+007F to U+009F. */
+static bool has_control_character(const char *text)
+{
+    for (const unsigned char *at = (const unsigned char *)text; *at; at++)
+        if (*at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f))
+            return true;
+    return false;
+}
+
 /* A table in which the first parameter's name stands as each type in turn; does the verdict on it agree? */
 static bool value_is_good(enum parameter_type type, const char *text, int64_t *slow)
 {
@@ -154,6 +163,12 @@ static bool value_is_good(enum parameter_type type, const char *text, int64_t *s
     case PARAMETER_CHOICE: return slow_choice(text_of("merged|batch|speed"), text);
     case PARAMETER_FLAG:
         return strlen(text) <= 18 && text[0] != '-' && slow_number(text_of(text), 0, 1, slow);
+    case PARAMETER_CURRENCY:
+        return strlen(text) == 3 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3;
+    case PARAMETER_ID:
+        if (has_control_character(text))
+            return false;
+        break;
     case PARAMETER_TEXT: break;
     }
     return strlen(text) >= 1 && strlen(text) <= 8;
@@ -161,7 +176,12 @@ static bool value_is_good(enum parameter_type type, const char *text, int64_t *s
 
 static void parameters_taken(struct request *request, const struct slow_request *expected)
 {
-    struct parameter_row rows[] = {{"", PARAMETER_INT, "5", 1, 100, "merged|batch|speed", "", true},
+    struct parameter_row rows[] = {{.name = "",
+                                    .initial = "5",
+                                    .min = 1,
+                                    .choices = "merged|batch|speed",
+                                    .sentence = "",
+                                    .repeatable = true},
                                    {0}};
     const struct parameter_row *const tables[] = {NULL, rows};
     struct request_error error;
@@ -169,11 +189,11 @@ static void parameters_taken(struct request *request, const struct slow_request 
         return;
     const char *name = expected->name[0];
     rows[0].name = name;
-    for (int type = PARAMETER_INT; type <= PARAMETER_TEXT; type++) {
+    for (int type = PARAMETER_INT; type <= PARAMETER_CURRENCY; type++) {
         int64_t slow = 0;
-        bool good = true;
+        bool good = expected->n_parameters <= REQUEST_REPEATS;
         rows[0].type = (enum parameter_type)type;
-        rows[0].max = type == PARAMETER_TEXT ? 8 : 100;
+        rows[0].max = type == PARAMETER_TEXT || type == PARAMETER_ID ? 8 : 100;
         for (int i = 0; good && i < expected->n_parameters; i++)
             good = strcmp(expected->name[i], name) == 0 &&
                    value_is_good(rows[0].type, expected->value[i], &slow);

@@ -42,8 +42,9 @@ static size_t header_take(char *at, size_t size, size_t n, void *context)
     struct answer *answer = context;
     char line[256];
     snprintf(line, sizeof line, "%.*s", (int)(size * n), at);
-    sscanf(line, "ETag: %63s", answer->etag);
-    sscanf(line, "Retry-After: %15s", answer->retry_after);
+    if (sscanf(line, "ETag: %63s", answer->etag) != 1 &&
+        sscanf(line, "Retry-After: %15s", answer->retry_after) != 1)
+        return size * n; /* another header */
     return size * n;
 }
 

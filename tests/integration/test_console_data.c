@@ -140,7 +140,7 @@ static void streams_are_bounded_and_a_gone_one_makes_room(void **state)
         "set -e; cd $TANDEM_LOCAL; url=http://$TANDEM_LISTEN/v1/stream; pids=; "
         "for i in $(seq 64); do curl -sSN -o stream-$i $url & pids=\"$pids $!\"; done; "
         "for i in $(seq 100); do code=$(curl -sS -o refused -w '%%{http_code}' \"$url?seconds=1\"); "
-        "test $code != 503 || break; done; kill $pids; test $code = 503; "
+        "test $code != 503 || break; done; kill $pids 2>killed || true; test $code = 503; " /* one may have found no room */
         "grep -q 'too many streams' refused");
     wait_until(10, "test $(curl -sS -o $TANDEM_LOCAL/refused -w '%%{http_code}' "
                    "'http://'$TANDEM_LISTEN'/v1/stream?seconds=1') = 200");

@@ -173,8 +173,8 @@ static void a_write_on_one_server_is_on_the_other_at_once(void **state)
     }
     qsort(took_us, WRITES, sizeof *took_us, by_time);
     print_message("   on the other server after: median %.1f ms, p99 %.1f ms, most %.1f ms\n",
-                  (double)took_us[WRITES / 2] / 1000, (double)took_us[WRITES * 99 / 100] / 1000,
-                  (double)took_us[WRITES - 1] / 1000);
+                  1e-3 * (double)took_us[WRITES / 2], 1e-3 * (double)took_us[WRITES * 99 / 100],
+                  1e-3 * (double)took_us[WRITES - 1]);
     assert_true(took_us[WRITES / 2] < 100000);
 }
 
