@@ -172,10 +172,10 @@ static void a_write_on_one_server_is_on_the_other_at_once(void **state)
         took_us[i] = wait_for(1 - i % SERVERS, "/travels", 200, title);
     }
     qsort(took_us, WRITES, sizeof *took_us, by_time);
+    int64_t median = took_us[WRITES / 2], p99 = took_us[WRITES * 99 / 100];
     print_message("   on the other server after: median %.1f ms, p99 %.1f ms, most %.1f ms\n",
-                  1e-3 * (double)took_us[WRITES / 2], 1e-3 * (double)took_us[WRITES * 99 / 100],
-                  1e-3 * (double)took_us[WRITES - 1]);
-    assert_true(took_us[WRITES / 2] < 100000);
+                  (double)median / 1000, (double)p99 / 1000, (double)took_us[WRITES - 1] / 1000);
+    assert_true(median < 100000);
 }
 
 /* ---- what is lost ---- */
