@@ -187,9 +187,11 @@ test('basket, buy, refund: every count is right', async () => {
 
 test('forget me: nothing is known afterwards, here or there', async () => {
   const page = await consenting();
-  await look(page, 2);
-  await changed(page);
+  const looked = await look(page, 2);
   const user = await page.evaluate(() => tandem.user());
+  const known = async () => (await json(`/v1/users/${user}/recommendations`)).items.some((item) => item.because?.some((reason) => reason.item === looked));
+  for (let i = 0; i < 100 && !(await known()); i++) await sleep(100);
+  assert.ok(await known());
   await page.getByRole('link', { name: 'You' }).click();
   await page.getByText(user).waitFor();
   await page.getByRole('button', { name: 'Forget me' }).click();

@@ -90,7 +90,7 @@ async function show() {
   }
 }
 
-/** After something that the visitor did `at` (performance.now()): asks until the list is another one, for two seconds at most. */
+/** After something that the visitor did `at` (performance.now()): asks until the list is another one, for five seconds at most. */
 export async function follow(at) {
   await refreshed; // what was before is what it is compared with
   const mine = ++turn;
@@ -106,7 +106,7 @@ export async function follow(at) {
       if (mine !== turn) return;
       const ms = Math.round(performance.now() - at);
       const changed = likeness(answer) !== last;
-      if (changed || ms > 2000) {
+      if (changed || ms > 5000) {
         draw(answer);
         explain(answer, changed ? ms : undefined);
         last = likeness(answer);
