@@ -204,6 +204,14 @@ static struct related related_of(struct ranker *ranker, const struct snapshot *s
     return r;
 }
 
+/* How many users stand behind the question's item `a`; 0: it speaks for nothing. */
+static int64_t users_behind(const struct related *r, enum relation relation, size_t a)
+{
+    return is_muted(r->question, a) ? 0
+                                    : snapshot_count(r->snapshot, r->places.users[relation],
+                                                     r->layer, r->question->items[a]);
+}
+
 /*
  * The cosine of a sum is a sum: sqrt(users_b) is the same for each item a, so it is looked up and divided by once for each b
  * and not for each pair; and a count is its weight in total, wherever it stands. Needs counts that are not below 0.
@@ -212,9 +220,8 @@ static void add_in_proportion(struct related *r, enum relation relation, double 
 {
     const struct rank_question *question = r->question;
     for (size_t a = 0; a < question->n_items; a++) {
-        int64_t users =
-            snapshot_count(r->snapshot, r->places.users[relation], r->layer, question->items[a]);
-        if (users <= 0 || is_muted(question, a))
+        int64_t users = users_behind(r, relation, a);
+        if (users <= 0)
             continue;
         double each = weight / (double)relation_rows[relation].whole;
         if (question->score == SCORE_COSINE)
@@ -256,9 +263,8 @@ static void add_each(struct related *r, enum relation relation, double weight)
 {
     const struct rank_question *question = r->question;
     for (size_t a = 0; a < question->n_items; a++) {
-        int64_t users =
-            snapshot_count(r->snapshot, r->places.users[relation], r->layer, question->items[a]);
-        if (users <= 0 || is_muted(question, a))
+        int64_t users = users_behind(r, relation, a);
+        if (users <= 0)
             continue;
         size_t n;
         const struct member_count *pair =

@@ -17,7 +17,7 @@ struct fake_outside {
     bool acknowledges; /* else every event fails */
     bool
         keys; /* there are API keys: w, r and a, by their role's first letter; else none was made */
-    bool no_postgres; /* jobs fail */
+    bool no_postgres; /* the keys are not read */
     size_t posted;    /* events that were sent, since this was set to 0 */
 };
 
