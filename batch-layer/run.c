@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "batch-layer/commands.h"
-#include "batch-layer/run_steps.h"
+#include "batch-layer/run_views.h"
 #include "batch-layer/statement.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -87,9 +87,10 @@ static int rebuild_left_work(struct run *run, struct err *err)
  * Finishes what an earlier start has left. *more: there is still a run to do after it, because what was left had been
  * published already or was a rebuild. A retiring that fails again is left to the new run, which retires for both.
  */
-static int left_work(struct run *run, bool rebuild, bool *more, struct err *err)
+static int left_work(struct run *run, uint64_t views, bool *more, struct err *err)
 {
     struct publication publication;
+    bool rebuild = views == catalogue_all();
     *more = true;
     if (publication_now(run, &publication, err) || run_find(run, &publication, err))
         return -1;
@@ -98,7 +99,7 @@ static int left_work(struct run *run, bool rebuild, bool *more, struct err *err)
     bool published = is_published(run);
     log_info(RUN_LOG, "going on n=%" PRId64 " kind=%s step=%s", run->n,
              run->rebuild ? "rebuild" : "run", run->state);
-    *more = published || (run->rebuild && !rebuild);
+    *more = published || (!rebuild && run->rebuilt != views);
     if ((rebuild && !published ? rebuild_left_work(run, err) : steps_work(run, err)) == 0)
         return 0;
     if (!published || err->kind != ERR_RETRY || PQstatus(run->db) != CONNECTION_OK || stop_asked())
@@ -107,14 +108,16 @@ static int left_work(struct run *run, bool rebuild, bool *more, struct err *err)
     return 0;
 }
 
-static int new_work(struct run *run, bool rebuild, struct err *err)
+static int new_work(struct run *run, uint64_t views, struct err *err)
 {
     struct publication publication;
     if (publication_now(run, &publication, err) ||
         event_log_check_deployment(run->settings->deployment.kafka, run->settings->deployment.topic,
                                    run->partitions, run->deployment, err))
         return -1;
-    run->rebuild = rebuild;
+    run->rebuilt = views;
+    if (views && views != catalogue_all() && run_views_counted(run, publication.n, err))
+        return -1;
     return run_open(run, &publication, err) || steps_work(run, err) ? -1 : 0;
 }
 
@@ -148,19 +151,19 @@ static int failed_with(const struct err *err)
     return BATCH_FAILED;
 }
 
-static int work_locked(struct run *run, bool rebuild)
+static int work_locked(struct run *run, uint64_t views)
 {
     struct err err = {0};
     bool more, drifted;
-    if (left_work(run, rebuild, &more, &err))
+    if (left_work(run, views, &more, &err))
         return failed_with(&err);
     drifted = run->n && run->drift > 0;
-    if (more && new_work(run, rebuild, &err))
+    if (more && new_work(run, views, &err))
         return failed_with(&err);
     return drifted || run->drift > 0 ? BATCH_DRIFTED : BATCH_DONE;
 }
 
-static int work(const struct run_settings *settings, bool rebuild)
+static int work(const struct run_settings *settings, uint64_t views)
 {
     struct err err = {0};
     struct run run = {.settings = settings, .partitions = (int)settings->deployment.partitions};
@@ -171,7 +174,7 @@ static int work(const struct run_settings *settings, bool rebuild)
     if (locked < 0)
         exit_code = failed_with(&err);
     else if (locked)
-        exit_code = work_locked(&run, rebuild);
+        exit_code = work_locked(&run, views);
     else {
         log_error(RUN_LOG, "another run is under way (advisory lock): nothing done");
         exit_code = BATCH_LOCKED;
@@ -184,12 +187,13 @@ static const struct options_usage usage = {
     .program = "tandem-batch",
     .synopsis = "run|rebuild [options]",
     .about = "run: folds the events since the last run into the batch view and publishes it.\n"
-             "rebuild: the same from the first event, replacing the batch view.\n"
+             "rebuild: the same from the first event, replacing the batch view; with --view only that\n"
+           "view, beside live traffic: how a view that a release has added becomes whole.\n"
              "Killed at any point, the next start goes on there. One at a time.",
     .commands = "",
 };
 
-static int settings_read(struct run_settings *settings, int argc, char **argv)
+static int settings_read(struct run_settings *settings, bool rebuild, int argc, char **argv)
 {
     const struct option_row own[] = {
         {.name = "chunk_events",
@@ -231,23 +235,38 @@ static int settings_read(struct run_settings *settings, int argc, char **argv)
          .max = 86400},
     };
     enum { OWN = sizeof own / sizeof *own };
-    struct option_row rows[OPTIONS_DEPLOYMENT + OWN];
+    struct option_row rows[OPTIONS_DEPLOYMENT + OWN + 1];
     size_t n = options_deployment(rows, &settings->deployment);
     memcpy(rows + n, own, sizeof own);
-    return options_read(&usage, rows, n + OWN, argc, argv);
+    n += OWN;
+    if (rebuild)
+        rows[n++] = (struct option_row){.name = "view",
+                                        .type = OPTION_LIST,
+                                        .initial = "",
+                                        .unit = "name",
+                                        .sentence = "only this view; may be given more than once",
+                                        .into = &settings->views};
+    return options_read(&usage, rows, n, argc, argv);
 }
 
 static int kind_main(int argc, char **argv, bool rebuild)
 {
     struct run_settings settings = {0};
     struct err err = {0};
-    settings_read(&settings, argc, argv);
+    uint64_t views = 0;
+    settings_read(&settings, rebuild, argc, argv);
     if (speed_servers_parse(settings.deployment.redis, &settings.servers, &err)) {
         log_error(RUN_LOG, "%s", err.message);
         return BATCH_WRONG_USE;
     }
+    if (rebuild && run_views_parse(settings.views, &views, &err)) {
+        log_error(RUN_LOG, "%s", err.message);
+        return BATCH_WRONG_USE;
+    }
+    if (rebuild && !views)
+        views = catalogue_all();
     stop_install();
-    return work(&settings, rebuild);
+    return work(&settings, views);
 }
 
 int run_main(int argc, char **argv)

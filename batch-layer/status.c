@@ -101,11 +101,24 @@ static int partitions_print(PGconn *db, struct err *err)
                        columns, sizeof columns / sizeof *columns, err);
 }
 
+static int views_print(PGconn *db, struct err *err)
+{
+    static const struct column columns[] = {
+        {"view", -18, false}, {"whole in batch view", 20, true}, {"served", -6, false}};
+    return table_print(db,
+                       "SELECT view, n, CASE WHEN served AND n = (SELECT n FROM publication)"
+                       " THEN 'yes' ELSE 'no' END FROM view_state ORDER BY view",
+                       columns, sizeof columns / sizeof *columns, err);
+}
+
 static int people_print(PGconn *db, const struct publication *publication, struct err *err)
 {
     printf("deployment %s\nbatch view %" PRId64 ", user states from segment %" PRId64 "\n\n",
            publication->deployment, publication->n, publication->states_from);
     if (partitions_print(db, err))
+        return -1;
+    putchar('\n');
+    if (views_print(db, err))
         return -1;
     putchar('\n');
     if (runs_print(db, err))
@@ -123,6 +136,7 @@ static int json_print(PGconn *db, struct err *err)
         "'batch', p.n, 'boundary', p.boundary, 'states_from', p.states_from,"
         "'published_at', p.published_at,"
         "'archived', (SELECT jsonb_agg(\"offset\" ORDER BY partition) FROM archive_offset),"
+        "'views', (SELECT jsonb_object_agg(view, served AND v.n = p.n) FROM view_state v),"
         "'runs', coalesce((SELECT jsonb_agg(to_jsonb(r) ORDER BY r.n) FROM"
         " (SELECT * FROM run ORDER BY n DESC LIMIT 20) r), '[]'),"
         "'steps', coalesce((SELECT jsonb_agg(to_jsonb(s) ORDER BY s.started_at) FROM run_step s"
@@ -155,7 +169,8 @@ int status_main(int argc, char **argv)
         .program = "tandem-batch",
         .synopsis = "status [--json] [options]",
         .about =
-            "Shows the newest runs, the steps of the newest, the publication and the archive's offsets.",
+            "Shows the newest runs, the steps of the newest, the publication, the views and the archive's\n"
+            "offsets.",
         .commands = "",
     };
     struct settings settings = {0};

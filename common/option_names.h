@@ -50,6 +50,7 @@ static const char *const option_names[] = {
     "RETENTION_HOURS",
     "RETIRE_WAIT_S",
     "SAMPLE",
+    "VIEW",
     "WAIT_S",
     /* tandem-feed */
     "BAD_SHARE",
@@ -59,6 +60,7 @@ static const char *const option_names[] = {
     "ITEMS",
     "KEEP_BAD",
     "LIMIT",
+    "NEW",
     "RATE",
     "SEED",
     "START",

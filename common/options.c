@@ -85,7 +85,8 @@ static const char *allowed_values(const struct option_row *row, char into[ALLOWE
         break;
     case OPTION_FLAG: snprintf(into, ALLOWED_BYTES, "0 or 1"); break;
     case OPTION_CHOICE: snprintf(into, ALLOWED_BYTES, "one of %s", row->choices); break;
-    case OPTION_TEXT: snprintf(into, ALLOWED_BYTES, "allowed: it must not be empty"); break;
+    case OPTION_TEXT:
+    case OPTION_LIST: snprintf(into, ALLOWED_BYTES, "allowed: it must not be empty"); break;
     }
     return into;
 }
@@ -154,6 +155,7 @@ bool option_take(const struct option_row *row, const char *text)
         return strcmp(text, "0") == 0 || strcmp(text, "1") == 0;
     case OPTION_CHOICE: *(const char **)row->into = text; return is_choice(row->choices, text);
     case OPTION_TEXT:
+    case OPTION_LIST:
         *(const char **)row->into = text;
         return *text || (row->initial && !*row->initial);
     }
@@ -211,7 +213,7 @@ static void check_environment(const struct options *o)
 
 static const char *argument_of(enum option_type type)
 {
-    static const char *const names[] = {" TEXT", " N", "", " CHOICE"};
+    static const char *const names[] = {" TEXT", " N", "", " CHOICE", " TEXT"};
     return names[type];
 }
 
@@ -292,7 +294,9 @@ static void take_flag(const struct options *o, int found, char **argv)
     if (found == '?')
         refuse(o, "%.*s: there is no such option, or it takes no value", (int)strcspn(word, "="),
                word);
-    o->given[found - FLAG_ROW] = optarg ? optarg : "1";
+    const char **given = &o->given[found - FLAG_ROW];
+    bool more = *given && o->rows[found - FLAG_ROW].type == OPTION_LIST;
+    *given = more ? xasprintf("%s,%s", *given, optarg) : optarg ? optarg : "1";
 }
 
 static int read_flags(struct options *o, int argc, char **argv)

@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/random.h"
 #include "handover/speed_keys.h"
+#include "views/catalogue.h"
 
 static const char library[] = {
 #include "handover/tandem.lua.inc"
@@ -195,6 +196,49 @@ static int segments_retire(redisContext *redis, const char *deployment, int64_t 
                          redis->tcp.host, redis->tcp.port, reply->element[1]->str, deployment);
     else
         snprintf(epoch, epoch_bytes, "%s", reply->element[1]->str);
+    freeReplyObject(reply);
+    return failed;
+}
+
+static int late_take(redisContext *redis, const redisReply *reply, const char *deployment,
+                     uint64_t *late, struct err *err)
+{
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements < 2)
+        return -1;
+    for (size_t i = 0; i < reply->elements; i++)
+        if (reply->element[i]->type != REDIS_REPLY_STRING)
+            return -1;
+    if (strcmp(reply->element[0]->str, "OK") != 0)
+        return err_set(err, ERR_FATAL,
+                       "redis %s:%d: holds the speed view of deployment %s, not of %s: use a "
+                       "server of its own or flush it",
+                       redis->tcp.host, redis->tcp.port, reply->element[1]->str, deployment);
+    for (size_t i = 2; i < reply->elements; i++) {
+        int view = catalogue_find(text_of(reply->element[i]->str));
+        *late |= view < 0 ? 0 : UINT64_C(1) << view;
+    }
+    return 0;
+}
+
+int speed_view_require(redisContext *redis, const char *deployment, int64_t published, int64_t n,
+                       uint64_t views, uint64_t *late, struct err *err)
+{
+    enum { HEAD = 8 };
+    char candidate[2 * EPOCH_BYTES + 1], number[2][24];
+    const char *argv[HEAD + CATALOGUE_VIEWS_MAX] = {
+        "FCALL", "tandem_require", "1", SPEED_STATE_KEY, deployment, candidate, number[0], number[1]};
+    int argc = HEAD;
+    random_hex(candidate, EPOCH_BYTES);
+    snprintf(number[0], sizeof number[0], "%" PRId64, published);
+    snprintf(number[1], sizeof number[1], "%" PRId64, n);
+    for (unsigned v = 0; v < catalogue_views; v++)
+        if (views >> v & 1)
+            argv[argc++] = catalogue[v].name;
+    redisReply *reply = redisCommandArgv(redis, argc, argv, NULL);
+    err->message[0] = 0;
+    int failed = late_take(redis, reply, deployment, late, err);
+    if (failed && !err->message[0])
+        speed_view_describe(redis, reply, "tandem_require", err);
     freeReplyObject(reply);
     return failed;
 }

@@ -66,14 +66,45 @@ local function empty()
     end
 end
 
--- deployment, epoch_candidate, p, token, N, boundary, layout
---   -> OK epoch offset segment [EMPTIED: it was torn] | DROPPED retired | FOREIGN deployment | LAYOUT stored
+-- "name name" -> {name = true}; "name:segment name:segment" -> {name = segment}
+local function views_of(text)
+    local views = {}
+    for name, segment in string.gmatch(text or '', '([^: ]+):?(%d*)') do
+        views[name] = tonumber(segment) or true
+    end
+    return views
+end
+
+-- From which segment on the partition has counted each of the views that its new owner counts: those of the owners before
+-- go on; one that they did not count begins with `segment`, where nothing of it is counted yet (fresh), or with the next.
+local function views_counted(before, names, segment, fresh)
+    local known, texts = fresh and {} or views_of(before), {}
+    for name in string.gmatch(names or '', '%S+') do
+        local from = known[name] or tonumber(segment) + (fresh and 0 or 1)
+        texts[#texts + 1] = name .. ':' .. string.format('%.0f', from)
+    end
+    return table.concat(texts, ' ')
+end
+
+-- A view that is served and that `names` lacks, or nil.
+local function lacking(required, names)
+    local known = views_of(names)
+    for name in pairs(views_of(required)) do
+        if not known[name] then
+            return name
+        end
+    end
+    return nil
+end
+
+-- deployment, epoch_candidate, p, token, N, boundary, layout, the names of the views that the caller counts
+--   -> OK epoch offset segment [EMPTIED: it was torn] | DROPPED retired | FOREIGN deployment | LAYOUT stored | OLDER view
 --
 -- Behind the boundary, and where the partition is not known, the events below the boundary are in batch view N and
 -- nowhere here: start there. Then no reader may add an older batch view to what is here, for this partition has no
 -- segment below N: retired = N. At the boundary exactly, segment N begins (its barrier is the next record).
 local function claim(_, a)
-    local deployment, candidate, p, token, n, boundary, layout = unpack(a)
+    local deployment, candidate, p, token, n, boundary, layout, views = unpack(a)
     local epoch, retired = own(deployment, candidate, n)
     if not epoch then
         return { 'FOREIGN', retired }
@@ -84,14 +115,19 @@ local function claim(_, a)
         emptied = 'EMPTIED'
         epoch, retired = own(deployment, candidate, n)
     end
-    local known = redis.call('HMGET', STATE, 'o' .. p, 's' .. p, 'layout')
+    local known = redis.call('HMGET', STATE, 'o' .. p, 's' .. p, 'layout', 'required', 'v' .. p)
     local offset, segment = known[1], known[2]
     if known[3] and known[3] ~= layout then
         return { 'LAYOUT', known[3] }
     end
+    local older = lacking(known[4], views)
+    if older then
+        return { 'OLDER', older }
+    end
     if tonumber(n) < tonumber(retired) then
         return { 'DROPPED', retired }
     end
+    local fresh = not offset or tonumber(offset) <= tonumber(boundary)
     if not offset or tonumber(offset) < tonumber(boundary) then
         offset, segment, retired = boundary, n, n
     elseif tonumber(offset) == tonumber(boundary) then
@@ -100,8 +136,36 @@ local function claim(_, a)
     if tonumber(segment) < tonumber(retired) then
         return redis.error_reply('ERR partition ' .. p .. ' is at retired segment ' .. segment .. ' behind its boundary')
     end
-    redis.call('HSET', STATE, 'layout', layout, 'retired', retired, 't' .. p, token, 's' .. p, segment, 'o' .. p, offset)
+    redis.call('HSET', STATE, 'layout', layout, 'retired', retired, 't' .. p, token, 's' .. p, segment, 'o' .. p, offset,
+        'v' .. p, views_counted(known[5], views, segment, fresh))
     return { 'OK', epoch, offset, segment, emptied }
+end
+
+-- deployment, epoch_candidate, N, n, view .. -> OK epoch (a view that is not counted whole from segment n on) .. | FOREIGN deployment
+-- From now on nobody who does not count the other views can claim a partition: they are served, or are to be.
+local function require(_, a)
+    local epoch, foreign = own(a[1], a[2], a[3])
+    if not epoch then
+        return { 'FOREIGN', foreign }
+    end
+    local late, needed, fields = {}, {}, redis.call('HGETALL', STATE)
+    local state = {}
+    for i = 1, #fields, 2 do
+        state[fields[i]] = fields[i + 1]
+    end
+    for field in pairs(state) do
+        local counted = string.match(field, '^o%d+$') and views_of(state['v' .. string.sub(field, 2)])
+        for i = 5, counted and #a or 0 do
+            late[a[i]] = late[a[i]] or not counted[a[i]] or counted[a[i]] > tonumber(a[4])
+        end
+    end
+    local answer = { 'OK', epoch }
+    for i = 5, #a do
+        local into = late[a[i]] and answer or needed
+        into[#into + 1] = a[i]
+    end
+    redis.call('HSET', STATE, 'required', table.concat(needed, ' '))
+    return answer
 end
 
 -- Is the caller the owner of p, and may it work at `segment`? nil, or the answer to give. Then also the offset.
@@ -303,6 +367,7 @@ redis.register_function('tandem_apply', apply)
 redis.register_function('tandem_states', states)
 redis.register_function('tandem_row', row)
 redis.register_function('tandem_swap', swap)
--- These two free memory, so a server that has none left must do them, too.
+-- These free memory or need next to none, so a server that has none left must do them, too.
 redis.register_function{ function_name = 'tandem_drop', callback = drop, flags = { 'allow-oom' } }
+redis.register_function{ function_name = 'tandem_require', callback = require, flags = { 'allow-oom' } }
 redis.register_function{ function_name = 'tandem_free', callback = free, flags = { 'allow-oom' } }

@@ -1,6 +1,7 @@
 #include "speed-layer/calls.h"
 
 #include "handover/speed_keys.h"
+#include "handover/view_state.h"
 
 void call_claim(struct command *command, const struct claim *claim,
                 const struct publication *publication)
@@ -13,6 +14,8 @@ void call_claim(struct command *command, const struct claim *claim,
     command_put_number(command, publication->n);
     command_put_number(command, publication->boundary[claim->partition]);
     command_put(command, text_of(claim->layout));
+    char views[VIEW_NAMES_BYTES];
+    command_put(command, text_of(view_names(catalogue_all(), " ", views)));
 }
 
 /* The rows' pieces, of those that changed at all. */

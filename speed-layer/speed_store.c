@@ -176,6 +176,11 @@ static int claim_refused(struct speed_store *store, int partition,
             "on all servers and start again (they are filled from the log)",
             name, (int)detail.n, detail.at, speed_server_of(&store->servers, partition),
             store->servers.n);
+    if (answer_is(answer, "OLDER"))
+        return err_set(err, ERR_FATAL,
+                       "redis %s: view %.*s is served and this program does not count it: start a "
+                       "newer tandem-speed",
+                       name, (int)detail.n, detail.at);
     return refused(store, "tandem_claim", answer, err);
 }
 

@@ -16,7 +16,7 @@
 #include "common/options.h"
 
 static struct {
-    const char *name, *to, *password;
+    const char *name, *to, *password, *list;
     int64_t n;
     bool loud;
 } set;
@@ -26,6 +26,7 @@ static const struct option_row rows[] = {
     {"threads", OPTION_INT, "4", "threads", "How many.", &set.n, 1, 64, NULL, false},
     {"keep_bad", OPTION_FLAG, "0", "", "Keeps them.", &set.loud, 0, 0, NULL, false},
     {"to", OPTION_CHOICE, "kafka", "", "Where to.", &set.to, 0, 0, "kafka|http", false},
+    {"json", OPTION_LIST, "", "", "Several.", &set.list, 0, 0, NULL, false},
     {"password", OPTION_CHOICE, "a", "", "Secret.", &set.password, 0, 0, "a|b", true},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
@@ -92,6 +93,17 @@ static void a_flag_wins_over_a_variable_and_a_variable_over_the_default(void **s
     assert_int_equal(set.n, 6);
     assert_false(set.loud);
     assert_string_equal(set.to, "http");
+}
+
+static void a_list_is_given_once_or_more(void **state)
+{
+    (void)state;
+    read_words(0);
+    assert_string_equal(set.list, "");
+    read_words(2, "--json", "a");
+    assert_string_equal(set.list, "a");
+    read_words(4, "--json", "a", "--json=b,c", "--threads=2");
+    assert_string_equal(set.list, "a,b,c");
 }
 
 static void operands_may_stand_anywhere(void **state)
@@ -183,6 +195,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_flag_wins_over_a_variable_and_a_variable_over_the_default, clean),
+        cmocka_unit_test_setup(a_list_is_given_once_or_more, clean),
         cmocka_unit_test_setup(operands_may_stand_anywhere, clean),
         cmocka_unit_test_setup(a_variable_that_nobody_knows_is_refused, clean),
         cmocka_unit_test_setup(a_variable_of_another_program_is_accepted, clean),
