@@ -186,10 +186,11 @@ static int work(const struct run_settings *settings, uint64_t views)
 static const struct options_usage usage = {
     .program = "tandem-batch",
     .synopsis = "run|rebuild [options]",
-    .about = "run: folds the events since the last run into the batch view and publishes it.\n"
-             "rebuild: the same from the first event, replacing the batch view; with --view only that\n"
-           "view, beside live traffic: how a view that a release has added becomes whole.\n"
-             "Killed at any point, the next start goes on there. One at a time.",
+    .about =
+        "run: folds the events since the last run into the batch view and publishes it.\n"
+        "rebuild: the same from the first event, replacing the batch view; with --view only that\n"
+        "view, beside live traffic: how a view that a release has added becomes whole.\n"
+        "Killed at any point, the next start goes on there. One at a time.",
     .commands = "",
 };
 

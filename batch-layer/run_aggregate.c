@@ -137,8 +137,8 @@ static int part_fold(struct aggregate *a, struct err *err)
     if (a->look_up && states_bring(a, err))
         return -1;
     const struct run *run = a->run;
-    fold_views(a->fold, a->from < run->before[a->partition] ? run->rebuilt
-                                                            : run->complete | run->rebuilt);
+    fold_views(a->fold,
+               a->from < run->before[a->partition] ? run->rebuilt : run->complete | run->rebuilt);
     struct master_rows *rows = master_rows_open(run->db, a->partition, a->from, a->to, err);
     struct event event;
     int64_t offset;

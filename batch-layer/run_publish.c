@@ -59,9 +59,9 @@ static int remove_summed(struct run *run, struct err *err)
         return statement_run(run->db, err, "DELETE FROM view_row WHERE n < %" PRId64, run->n) < 0
                    ? -1
                    : 0;
-    if (run->rebuilt && statement_run(run->db, err,
-                                      "DELETE FROM view_row WHERE n < %" PRId64 " AND view IN ('%s')",
-                                      run->n, view_names(run->rebuilt, "','", names)) < 0)
+    if (run->rebuilt &&
+        statement_run(run->db, err, "DELETE FROM view_row WHERE n < %" PRId64 " AND view IN ('%s')",
+                      run->n, view_names(run->rebuilt, "','", names)) < 0)
         return -1;
     return statement_plan_by_keys(run->db, err) ||
                    statement_run(run->db, err,
@@ -101,7 +101,8 @@ static int64_t publish_views(struct run *run, PGconn *reader, uint64_t views,
 
 static int64_t publish_rows(struct run *run, PGconn *reader, struct err *err)
 {
-    int64_t added = publish_views(run, reader, run->complete & ~run->rebuilt, CHANGES_TO_WRITE, err);
+    int64_t added =
+        publish_views(run, reader, run->complete & ~run->rebuilt, CHANGES_TO_WRITE, err);
     int64_t whole =
         added < 0 ? -1 : publish_views(run, reader, run->rebuilt, CHANGES_OF_REBUILD, err);
     return whole < 0 || statement_count_anew(run->db, "view_row", added + whole, err) ||

@@ -57,12 +57,13 @@ int run_open(struct run *run, const struct publication *publication, struct err 
     char names[VIEW_NAMES_BYTES], n[24];
     snprintf(n, sizeof n, "%" PRId64, run->n);
     return run_views_find(run, err) ||
-                   database_run(run->db, err,
-                                "INSERT INTO run (n, kind, state, views)"
-                                " VALUES ($1, $2, 'barrier', string_to_array($3, ','))",
-                                3,
-                                (const char *[]){n, run->rebuild ? "rebuild" : "run",
-                                                 some ? view_names(run->rebuilt, ",", names) : NULL})
+                   database_run(
+                       run->db, err,
+                       "INSERT INTO run (n, kind, state, views)"
+                       " VALUES ($1, $2, 'barrier', string_to_array($3, ','))",
+                       3,
+                       (const char *[]){n, run->rebuild ? "rebuild" : "run",
+                                        some ? view_names(run->rebuilt, ",", names) : NULL})
                ? -1
                : 0;
 }
@@ -76,11 +77,11 @@ int run_take_over(struct run *run, struct err *err)
     for (size_t i = 0; i < sizeof staged / sizeof *staged; i++)
         if (statement_run(run->db, err, "DELETE FROM %s WHERE n = %" PRId64, staged[i], run->n) < 0)
             return -1;
-    int64_t taken =
-        statement_run(run->db, err,
-                      "UPDATE run SET kind = 'rebuild', views = NULL, state = 'barrier', boundary = NULL,"
-                      " events = 0, drift = NULL WHERE n = %" PRId64 " AND published_at IS NULL",
-                      run->n);
+    int64_t taken = statement_run(
+        run->db, err,
+        "UPDATE run SET kind = 'rebuild', views = NULL, state = 'barrier', boundary = NULL,"
+        " events = 0, drift = NULL WHERE n = %" PRId64 " AND published_at IS NULL",
+        run->n);
     if (taken == 0)
         return err_set(err, ERR_FATAL, "run %" PRId64 " is published: somebody else works on it",
                        run->n);

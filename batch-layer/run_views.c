@@ -42,12 +42,14 @@ int run_views_find(struct run *run, struct err *err)
     run->served = state.served;
     uint64_t out = catalogue_all() & ~(state.complete | run->rebuilt);
     if (out)
-        log_warn(RUN_LOG, "left out, because their rows are not whole: %s: `tandem-batch rebuild "
-                          "--view NAME` when every tandem-speed knows them",
+        log_warn(RUN_LOG,
+                 "left out, because their rows are not whole: %s: `tandem-batch rebuild "
+                 "--view NAME` when every tandem-speed knows them",
                  view_names(out, " ", names));
     if (state.foreign[0])
-        log_warn(RUN_LOG, "view %s is of a newer release and falls behind with this run: replace "
-                          "this program, then `tandem-batch rebuild --view %s`",
+        log_warn(RUN_LOG,
+                 "view %s is of a newer release and falls behind with this run: replace "
+                 "this program, then `tandem-batch rebuild --view %s`",
                  state.foreign, state.foreign);
     return 0;
 }
@@ -72,14 +74,16 @@ int run_views_counted(const struct run *run, int64_t published, struct err *err)
     if (view_state_read(run->db, published, &state, err))
         return -1;
     for (int i = 0; i < run->settings->servers.n; i++)
-        if (server_require(run, i, published, any_segment, state.complete | run->rebuilt, &late, err))
+        if (server_require(run, i, published, any_segment, state.complete | run->rebuilt, &late,
+                           err))
             return -1;
     if (!(late & run->rebuilt))
         return 0;
-    return err_set(err, ERR_FATAL,
-                   "a tandem-speed is running that does not count %s: replace every tandem-speed by "
-                   "this release, then start this again; nothing was changed",
-                   view_names(late & run->rebuilt, ", ", names));
+    return err_set(
+        err, ERR_FATAL,
+        "a tandem-speed is running that does not count %s: replace every tandem-speed by "
+        "this release, then start this again; nothing was changed",
+        view_names(late & run->rebuilt, ", ", names));
 }
 
 /* A rebuild of all leaves no row of a view that is no longer in the catalogue. */
@@ -104,8 +108,7 @@ int run_views_publish(const struct run *run, struct err *err)
                        " SELECT v, $2::int8, false FROM unnest(string_to_array($1, ',')) v"
                        " ON CONFLICT (view) DO UPDATE SET n = excluded.n,"
                        " served = view_state.served AND view_state.n = excluded.n - 1",
-                       2,
-                       (const char *[]){view_names(run->complete | run->rebuilt, ",", names), n})
+                       2, (const char *[]){view_names(run->complete | run->rebuilt, ",", names), n})
                ? -1
                : 0;
 }

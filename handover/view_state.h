@@ -22,7 +22,7 @@ enum { VIEW_NAMES_BYTES = CATALOGUE_VIEWS_MAX * 32 };
 
 struct view_state {
     uint64_t complete, served; /* served: a part of complete */
-    char foreign[64];          /* a view that is complete and not in this program's catalogue; "": none */
+    char foreign[64]; /* a view that is complete and not in this program's catalogue; "": none */
 };
 
 /* Of batch view n, which is published. */

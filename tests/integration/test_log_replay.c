@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "tests/integration/deployment.h"
+#include "tests/integration/faults.h"
 
 static int up(void **state)
 {
@@ -23,7 +24,8 @@ static void sql(const char *statement)
 
 static void replay_exits(int exit_code, const char *options)
 {
-    must_exit(exit_code, "$BIN/tandem-batch replay %s >$TANDEM_LOCAL/replay.out 2>$TANDEM_LOCAL/replay.log",
+    must_exit(exit_code,
+              "$BIN/tandem-batch replay %s >$TANDEM_LOCAL/replay.out 2>$TANDEM_LOCAL/replay.log",
               options);
 }
 
@@ -38,8 +40,11 @@ static void the_log_alone_gives_the_same_counters(void **state)
 {
     (void)state;
     feed(6000, 1, "--bad-share 0.01 --duplicate-share 0.02");
-    post_event(202, "{\"event_id\":\"f1\",\"type\":\"view\",\"user\":\"gone\",\"item\":\"x\",\"ts\":1700000000000}");
-    post_event(202, "{\"event_id\":\"f2\",\"type\":\"forget\",\"user\":\"gone\",\"ts\":1700000000001}");
+    post_event(
+        202,
+        "{\"event_id\":\"f1\",\"type\":\"view\",\"user\":\"gone\",\"item\":\"x\",\"ts\":1700000000000}");
+    post_event(202,
+               "{\"event_id\":\"f2\",\"type\":\"forget\",\"user\":\"gone\",\"ts\":1700000000001}");
     wait_caught_up();
     must_exit(0, "$BIN/tandem-batch run");
     feed(3000, 2, NULL);
@@ -68,7 +73,7 @@ static void a_counter_that_differs_is_named(void **state)
     sql("CREATE TABLE kept AS SELECT * FROM view_row");
     /* users, all -> all: one counter; a byte more or less is another number */
     sql("UPDATE view_row SET counters = set_byte(counters, length(counters) - 1, "
-        "get_byte(counters, length(counters) - 1) ^ 2) WHERE view = 'users' AND whole");
+        "get_byte(counters, length(counters) - 1) # 2) WHERE view = 'users' AND whole");
     sql("DELETE FROM view_row WHERE view = 'traffic_device' AND \\\"group\\\" = "
         "(SELECT min(\\\"group\\\") FROM view_row WHERE view = 'traffic_device')");
     replay_exits(4, "");
@@ -86,19 +91,18 @@ static void a_run_beside_it_does_not_disturb_it(void **state)
     (void)state;
     feed(20000, 4, NULL);
     wait_caught_up();
-    must_exit(0, "$BIN/tandem-batch replay --chunk-events 500 >$TANDEM_LOCAL/replay.out "
-                 "2>$TANDEM_LOCAL/replay.log & sleep 0.3; $BIN/tandem-batch run || exit 1; wait $!");
+    must_exit(0,
+              "$BIN/tandem-batch replay --chunk-events 500 >$TANDEM_LOCAL/replay.out "
+              "2>$TANDEM_LOCAL/replay.log & sleep 0.3; $BIN/tandem-batch run || exit 1; wait $!");
     must_exit(0, "grep -q 'compared n=3 ' $TANDEM_LOCAL/replay.log");
 }
 
 static void a_log_without_its_beginning_is_refused(void **state)
 {
     (void)state;
-    must_exit(0, "cat >$TANDEM_LOCAL/delete.json <<<'{\"version\":1,\"partitions\":[{\"topic\":\"'$TANDEM_TOPIC'\","
-                 "\"partition\":1,\"offset\":10}]}' && deploy/local/stack kafka-tool kafka-delete-records "
-                 "--offset-json-file $TANDEM_LOCAL/delete.json >$TANDEM_LOCAL/delete.log 2>&1");
+    kafka_forgets_everything();
     replay_exits(1, "");
-    must_exit(0, "grep -q \"begins at offset 10\" $TANDEM_LOCAL/replay.log");
+    must_exit(0, "grep -q 'begins at offset' $TANDEM_LOCAL/replay.log");
     must_be_exact();
 }
 

@@ -166,8 +166,10 @@ static void a_killed_rebuild_of_a_view_goes_on(void **state)
     for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
         view(at[i]);
         wait_caught_up();
-        must_exit(137, "TANDEM_CRASH_AT=%s $BIN/tandem-batch rebuild --view popular_country "
-                       "--chunk-events 1500", at[i]);
+        must_exit(137,
+                  "TANDEM_CRASH_AT=%s $BIN/tandem-batch rebuild --view popular_country "
+                  "--chunk-events 1500",
+                  at[i]);
         must_be_exact();
         must_exit(0, "$BIN/tandem-batch rebuild --view popular_country --chunk-events 1500");
         must_be_exact();
