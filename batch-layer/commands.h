@@ -17,6 +17,7 @@ int setup_main(int argc, char **argv);
 int archive_main(int argc, char **argv);
 int run_main(int argc, char **argv);
 int rebuild_main(int argc, char **argv);
+int prune_main(int argc, char **argv);
 int replay_main(int argc, char **argv);
 int audit_main(int argc, char **argv);
 int status_main(int argc, char **argv);

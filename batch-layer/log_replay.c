@@ -75,11 +75,12 @@ static int beginning_check(struct log_replay *r, struct err *err)
                      : 0;
     for (int p = 0; !failed && p < r->run.partitions; p++)
         if (begin[p] > 0)
-            failed = err_set(err, ERR_FATAL,
-                             "the log's retention has deleted its beginning: %s[%d] begins at offset "
-                             "%" PRId64 ", so the log alone cannot say what the views are; "
-                             "`tandem-batch audit` recomputes them from the master dataset",
-                             at->topic, p, begin[p]);
+            failed =
+                err_set(err, ERR_FATAL,
+                        "the log's retention has deleted its beginning: %s[%d] begins at offset "
+                        "%" PRId64 ", so the log alone cannot say what the views are; "
+                        "`tandem-batch audit` recomputes them from the master dataset",
+                        at->topic, p, begin[p]);
     rd_kafka_destroy(client);
     return failed;
 }
@@ -87,9 +88,9 @@ static int beginning_check(struct log_replay *r, struct err *err)
 /* Empty tables of the same shape, found before the real ones by this connection alone. */
 static int tables_make(struct log_replay *r, struct err *err)
 {
-    static const char *const shadowed[] = {"events",     "bad_events", "barrier",
-                                           "checkpoint", "run",        "archive_offset",
-                                           "staged_row", "staged_state", "staged_forget"};
+    static const char *const shadowed[] = {
+        "events",         "bad_events", "barrier",      "checkpoint",    "run",
+        "archive_offset", "staged_row", "staged_state", "staged_forget", "events_packed"};
     for (size_t i = 0; i < sizeof shadowed / sizeof *shadowed; i++)
         if (statement_run(r->run.db, err, "CREATE TEMPORARY TABLE %s (LIKE %s INCLUDING ALL)",
                           shadowed[i], shadowed[i]) < 0)
@@ -113,8 +114,9 @@ static void progress(const struct log_replay *r)
     int64_t took_us = clock_monotonic_us() - r->start_us;
     if (!isatty(STDERR_FILENO) || r->done == 0)
         return;
-    fprintf(stderr, "\rreplay: %s of %s records, %" PRId64 " s left\033[K", thousands(r->done, done),
-            thousands(r->total, total), took_us * (r->total - r->done) / r->done / 1000000);
+    fprintf(stderr, "\rreplay: %s of %s records, %" PRId64 " s left\033[K",
+            thousands(r->done, done), thousands(r->total, total),
+            took_us * (r->total - r->done) / r->done / 1000000);
 }
 
 static int batch_write(struct log_replay *r, struct err *err)
@@ -226,9 +228,10 @@ static int compare(struct log_replay *r, struct err *err)
         return -1;
     int result = before.n != r->publication.n;
     if (!result) {
-        result = view_changes_begin(&changes, r->run.db, r->run.n, CHANGES_OF_REBUILD, r->views, err)
-                     ? -1
-                     : 0;
+        result =
+            view_changes_begin(&changes, r->run.db, r->run.n, CHANGES_OF_REBUILD, r->views, err)
+                ? -1
+                : 0;
         if (!result && publication_look(r, &after, err))
             result = -1;
         if (!result && after.n != before.n)
@@ -253,8 +256,7 @@ static int work_all(struct log_replay *r, struct err *err)
                                    r->publication.deployment, err))
         return -1;
     if (r->publication.n == 0)
-        return err_set(err, ERR_FATAL,
-                       "no batch view is published yet: `tandem-batch run` first");
+        return err_set(err, ERR_FATAL, "no batch view is published yet: `tandem-batch run` first");
     r->run.n = r->publication.n;
     r->run.complete = r->run.rebuilt = r->views;
     if (beginning_check(r, err) || tables_make(r, err))
@@ -315,9 +317,10 @@ int replay_main(int argc, char **argv)
     static const struct options_usage usage = {
         .program = "tandem-batch",
         .synopsis = "replay [options]",
-        .about = "Recomputes every view from the Kafka log alone, into temporary tables, and compares\n"
-                 "every counter with the batch view at its boundary. Exit 4: some differ, the first are\n"
-                 "named. The log must still have its beginning (retention). Writes nothing that stays.",
+        .about =
+            "Recomputes every view from the Kafka log alone, into temporary tables, and compares\n"
+            "every counter with the batch view at its boundary. Exit 4: some differ, the first are\n"
+            "named. The log must still have its beginning (retention). Writes nothing that stays.",
         .commands = "",
     };
     struct log_replay *r = xcalloc(1, sizeof *r);

@@ -11,7 +11,7 @@ static const struct command {
 } commands[] = {
     {"setup", setup_main},     {"archive", archive_main}, {"run", run_main},
     {"rebuild", rebuild_main}, {"replay", replay_main},   {"audit", audit_main},
-    {"status", status_main},
+    {"prune", prune_main},     {"status", status_main},
 };
 
 static const struct options_usage usage = {
@@ -26,6 +26,7 @@ static const struct options_usage usage = {
         "  rebuild   the same from the first event on\n"
         "  replay    recomputes every view from the Kafka log alone and compares it with the batch view\n"
         "  audit     recomputes every view and compares it with what readers are answered\n"
+        "  prune     packs old events of the master dataset; views stay as they are\n"
         "  status    shows the runs, their steps, and where everything stands\n",
 };
 

@@ -82,8 +82,8 @@ struct master_rows *master_rows_open(PGconn *db, int partition, int64_t from, in
 {
     char sql[512];
     snprintf(sql, sizeof sql,
-             "COPY (SELECT " COLUMNS " FROM events WHERE partition = %d AND \"offset\" >= %" PRId64
-             " AND \"offset\" < %" PRId64 " ORDER BY \"offset\") TO STDOUT (FORMAT binary)",
+             "COPY (SELECT " COLUMNS " FROM event_rows(%d::int2, %" PRId64 ", %" PRId64
+             ") ORDER BY \"offset\") TO STDOUT (FORMAT binary)",
              partition, from, to);
     struct master_rows *rows = xcalloc(1, sizeof *rows);
     rows->partition = partition;

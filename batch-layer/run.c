@@ -16,8 +16,6 @@
 #include "common/stop.h"
 #include "handover/event_log.h"
 
-#define RUN_LOCK INT64_C(0x74616e64656d0001)
-
 enum { RETRY_MS = 500 };
 
 const char *const run_failpoints[] = {

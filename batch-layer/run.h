@@ -7,6 +7,11 @@
 #ifndef TANDEM_BATCH_RUN_H
 #define TANDEM_BATCH_RUN_H
 
+#include <stdint.h>
+
+/* Held by whoever changes the batch view or the master dataset below it: an advisory lock of the session. */
+#define RUN_LOCK INT64_C(0x74616e64656d0001)
+
 /*
  * Names at which TANDEM_CRASH_AT lets a run die (common/failpoint.h), in the order in which a run comes by; NULL at the end.
  * A run over at least one event passes all of them.

@@ -85,9 +85,8 @@ static int states_bring(struct aggregate *a, struct err *err)
              "COPY (SELECT u.\"user\", coalesce(%s,"
              " (SELECT o.state FROM user_state o WHERE o.partition = %d AND o.\"user\" = u.\"user\""
              " AND o.n < %" PRId64 " ORDER BY o.n DESC LIMIT 1))"
-             " FROM (SELECT DISTINCT \"user\" FROM events WHERE partition = %d"
-             " AND \"offset\" >= %" PRId64 " AND \"offset\" < %" PRId64
-             ") u) TO STDOUT (FORMAT binary)",
+             " FROM (SELECT DISTINCT \"user\" FROM event_rows(%d::int2, %" PRId64 ", %" PRId64
+             ")) u) TO STDOUT (FORMAT binary)",
              staged, a->partition, run->rebuild ? 0 : run->n, a->partition, a->from, a->to);
     struct copy_out rows = {0};
     struct text field[FIELDS];

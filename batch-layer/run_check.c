@@ -35,12 +35,14 @@ static int partition_totals(const struct run *run, int p, struct totals *totals,
     PGresult *result = statement_query(
         run->db, err,
         "SELECT (SELECT count(*) FROM events WHERE partition = %d AND \"offset\" >= %" PRId64
-        " AND \"offset\" < %" PRId64 "),"
+        " AND \"offset\" < %" PRId64
+        ") + (SELECT coalesce(sum(n), 0)::int8 FROM events_packed WHERE partition = %d"
+        " AND first >= %" PRId64 " AND upto <= %" PRId64 "),"
         " (SELECT count(*) FROM bad_events WHERE partition = %d AND \"offset\" >= %" PRId64
         " AND \"offset\" < %" PRId64 "),"
         " (SELECT count(*) FROM barrier WHERE partition = %d AND \"offset\" >= %" PRId64
         " AND \"offset\" < %" PRId64 ")",
-        p, from, to, p, from, to, p, from, to);
+        p, from, to, p, from, to, p, from, to, p, from, to);
     if (!result)
         return -1;
     totals->offsets += to - from;

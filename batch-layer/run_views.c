@@ -54,7 +54,7 @@ int run_views_find(struct run *run, struct err *err)
     return 0;
 }
 
-/* One call of tandem_require on one server. */
+/* One call of tandem2_require on one server. */
 static int server_require(const struct run *run, int server, int64_t published, int64_t n,
                           uint64_t views, uint64_t *late, struct err *err)
 {

@@ -45,6 +45,7 @@ static const char *const option_names[] = {
     "CHECK_WAIT_S",
     "CHUNK_EVENTS",
     "JSON",
+    "KEEP_DAYS",
     "MEMORY_BYTES",
     "REPLICATION",
     "RETENTION_HOURS",

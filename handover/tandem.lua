@@ -1,4 +1,8 @@
-#!lua name=tandem
+#!lua name=tandem2
+--
+-- The number in the library's and the functions' names rises with every release that changes this file, so that programs of two
+-- releases, side by side, do not replace each other's functions: each loads and calls its own. What is STORED may only change
+-- with a step of the schema, which lets no two such releases meet (docs/roads-back.md, "An upgrade").
 
 -- The speed view's functions (design.md, section 5; keys: handover/speed_keys.h). Each is atomic: nothing runs beside it.
 -- All take KEYS = {'tandem'} and answer an array whose first element is a status word. Offsets, segments and
@@ -243,7 +247,7 @@ local function apply(_, a)
     local segment, long_row = a[1], tonumber(a[2])
     local parts, first_row, first_user = parts_of(a)
     if not parts or not long_row then
-        return redis.error_reply('ERR tandem_apply: malformed')
+        return redis.error_reply('ERR tandem2_apply: malformed')
     end
     for _, part in ipairs(parts) do
         local answer, offset = refuse(part[1], part[2], segment)
@@ -263,7 +267,7 @@ local function apply(_, a)
     end)
     if not done then
         poison()
-        return redis.error_reply('ERR tandem_apply: ' .. tostring(type(why) == 'table' and why.err or why))
+        return redis.error_reply('ERR tandem2_apply: ' .. tostring(type(why) == 'table' and why.err or why))
     end
     for _, part in ipairs(parts) do
         redis.call('HSET', STATE, 's' .. part[1], segment, 'o' .. part[1], part[4])
@@ -362,12 +366,12 @@ local function free(_, a)
     return { 'OK' }
 end
 
-redis.register_function('tandem_claim', claim)
-redis.register_function('tandem_apply', apply)
-redis.register_function('tandem_states', states)
-redis.register_function('tandem_row', row)
-redis.register_function('tandem_swap', swap)
+redis.register_function('tandem2_claim', claim)
+redis.register_function('tandem2_apply', apply)
+redis.register_function('tandem2_states', states)
+redis.register_function('tandem2_row', row)
+redis.register_function('tandem2_swap', swap)
 -- These free memory or need next to none, so a server that has none left must do them, too.
-redis.register_function{ function_name = 'tandem_drop', callback = drop, flags = { 'allow-oom' } }
-redis.register_function{ function_name = 'tandem_require', callback = require, flags = { 'allow-oom' } }
-redis.register_function{ function_name = 'tandem_free', callback = free, flags = { 'allow-oom' } }
+redis.register_function{ function_name = 'tandem2_drop', callback = drop, flags = { 'allow-oom' } }
+redis.register_function{ function_name = 'tandem2_require', callback = require, flags = { 'allow-oom' } }
+redis.register_function{ function_name = 'tandem2_free', callback = free, flags = { 'allow-oom' } }

@@ -21,7 +21,8 @@
 enum { LINE_BYTES = 1024 * 1024, REFUSALS_NAMED = 100, QUIET_MS = 1000, HEX = 16 };
 
 /* FNV-1a, 64 bits. */
-static const uint64_t HASH_BEGIN = UINT64_C(0xcbf29ce484222325), HASH_PRIME = UINT64_C(0x100000001b3);
+static const uint64_t HASH_BEGIN = UINT64_C(0xcbf29ce484222325),
+                      HASH_PRIME = UINT64_C(0x100000001b3);
 
 struct backfill {
     const struct kafka_settings *kafka;
@@ -211,8 +212,7 @@ static int next_of_backfill(void *self, struct record *record, struct err *err)
         struct text line = bytes_text(&b->text);
         b->lines++;
         b->chain = hash_line(b->chain, line);
-        if (line.n > LINE_BYTES ||
-            event_decode(b->decoder, line, EVENT_NEEDS_ALL, &event, &why)) {
+        if (line.n > LINE_BYTES || event_decode(b->decoder, line, EVENT_NEEDS_ALL, &event, &why)) {
             line_refuse(b, why);
             continue;
         }

@@ -23,9 +23,9 @@ static const char gz_magic[] = "\x1f\x8b";
 
 struct input {
     char *path;
-    int fd;      /* -1: memory, all of it is in `at` */
+    int fd;               /* -1: memory, all of it is in `at` */
     enum packing packing; /* unpacked through `xz` or `gz` */
-    bool ended;  /* nothing more comes behind `at` */
+    bool ended;           /* nothing more comes behind `at` */
     lzma_stream xz;
     z_stream gz;
     bool gz_inside; /* a member has begun and has not ended */

@@ -255,11 +255,8 @@ static int take(struct reading *r, const rd_kafka_message_t *m,
     if (r->next[p] >= r->until[p])
         return 1; /* behind what was wanted */
     if (!m->err && m->offset < r->until[p]) {
-        struct log_record record = {p,
-                                    m->offset,
-                                    event_log_barrier(m),
-                                    {m->payload, m->payload ? m->len : 0},
-                                    mark_of(m)};
+        struct log_record record = {
+            p, m->offset, event_log_barrier(m), {m->payload, m->payload ? m->len : 0}, mark_of(m)};
         if (each(context, &record))
             return err_set(err, ERR_FATAL, "read %s: ended early", r->settings->topic);
     }

@@ -183,6 +183,15 @@ static void a_full_disk_of_postgres_is_waited_for(void **state)
     start_server("postgres");
     must_exit(0, "$BIN/tandem-batch run");
     must_be_exact();
+    must_exit(0, PSQL "-c \"UPDATE run SET published_at = now() - interval '40 days'\"");
+    disk_fill();
+    must_exit(1, "$BIN/tandem-batch rebuild --wait-s 2 2>&1");
+    must_exit(1, "$BIN/tandem-batch prune --keep-days 30 2>&1");
+    disk_clear();
+    start_server("postgres");
+    must_exit(0, "$BIN/tandem-batch prune --keep-days 30");
+    must_exit(0, "$BIN/tandem-batch rebuild");
+    must_be_exact();
     must_be_live();
     answers_were_right();
     disk_end();
