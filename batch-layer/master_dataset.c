@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "batch-layer/statement.h"
 #include "common/mem.h"
 
 /* The order of all that follows. */
@@ -73,26 +74,60 @@ int master_copy_event(struct copy_in *in, int partition, int64_t offset, const s
 /* ---- out ---- */
 
 struct master_rows {
+    PGconn *db;
     struct copy_out out;
     int partition;
+    int64_t from;
+    bool plain; /* nothing of the range was packed: read in the order of the key, without sorting */
 };
+
+static int packed_upto(PGconn *db, int partition, int64_t *upto, struct err *err)
+{
+    return statement_number(db, err, upto,
+                            "SELECT coalesce(max(upto), 0) FROM events_packed WHERE partition = %d",
+                            partition);
+}
+
+static int rows_begin(struct master_rows *rows, int64_t to, struct err *err)
+{
+    char sql[512];
+    int64_t upto;
+    if (packed_upto(rows->db, rows->partition, &upto, err))
+        return -1;
+    rows->plain = rows->from >= upto;
+    snprintf(sql, sizeof sql,
+             rows->plain ? "COPY (SELECT " COLUMNS " FROM events WHERE partition = %d"
+                           " AND \"offset\" >= %" PRId64 " AND \"offset\" < %" PRId64
+                           " ORDER BY \"offset\") TO STDOUT (FORMAT binary)"
+                         : "COPY (SELECT " COLUMNS " FROM event_rows(%d::int2, %" PRId64
+                           ", %" PRId64 ") ORDER BY \"offset\") TO STDOUT (FORMAT binary)",
+             rows->partition, rows->from, to);
+    return copy_out_begin(&rows->out, rows->db, sql, err);
+}
 
 struct master_rows *master_rows_open(PGconn *db, int partition, int64_t from, int64_t to,
                                      struct err *err)
 {
-    char sql[512];
-    snprintf(sql, sizeof sql,
-             "COPY (SELECT " COLUMNS " FROM event_rows(%d::int2, %" PRId64 ", %" PRId64
-             ") ORDER BY \"offset\") TO STDOUT (FORMAT binary)",
-             partition, from, to);
     struct master_rows *rows = xcalloc(1, sizeof *rows);
-    rows->partition = partition;
-    if (copy_out_begin(&rows->out, db, sql, err)) {
+    *rows = (struct master_rows){.db = db, .partition = partition, .from = from};
+    if (rows_begin(rows, to, err)) {
         err_prefix(err, "master dataset, partition %d: ", partition);
         master_rows_close(rows);
         return NULL;
     }
     return rows;
+}
+
+/* What was looked up first and what was read may have had a prune between them, for who holds none of its locks. */
+static int still_plain(const struct master_rows *rows, struct err *err)
+{
+    int64_t upto;
+    if (!rows->plain)
+        return 0;
+    if (packed_upto(rows->db, rows->partition, &upto, err))
+        return -1;
+    return rows->from >= upto ? 0
+                              : err_set(err, ERR_RETRY, "events were packed while they were read");
 }
 
 /* A number of exactly the column's bytes; absent: -1 where that may be. */
@@ -132,6 +167,8 @@ int master_rows_next(struct master_rows *rows, int64_t *offset, struct event *ev
     struct text fields[MASTER_FIELDS];
     int more = copy_out_row(&rows->out, fields, MASTER_FIELDS, err);
     if (more > 0 && master_row_event(fields, offset, event, err))
+        more = -1;
+    if (more == 0 && still_plain(rows, err))
         more = -1;
     if (more < 0)
         err_prefix(err, "master dataset, partition %d: ", rows->partition);

@@ -54,7 +54,7 @@ static void history_is_copied_beside_live_traffic_and_through_kills(void **state
     must_exit(0, "$BIN/tandem-batch run");
     must_exit(137, "RATE=3000 TANDEM_BIN=$BIN setsid deploy/more-partitions copy " OLD " " NEW
                    " $TANDEM_LOCAL/parts >$TANDEM_LOCAL/copy.log 2>&1 & "
-                   "sleep 2.5; kill -9 -- -$!; wait $!");
+                   "sleep 2.5; kill -9 -$!; wait $!");
     must_exit(
         0,
         "$BIN/tandem-feed generate --events 4000 --rate 2000 --seed 2 --users 200 --items 100 & " MOVE
