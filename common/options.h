@@ -11,11 +11,11 @@
 #include <stdint.h>
 
 enum option_type {
-    OPTION_TEXT,  /* const char * */
-    OPTION_INT,   /* int64_t, min..max */
-    OPTION_FLAG,  /* bool: --name, or TANDEM_NAME=0|1 */
+    OPTION_TEXT,   /* const char * */
+    OPTION_INT,    /* int64_t, min..max */
+    OPTION_FLAG,   /* bool: --name, or TANDEM_NAME=0|1 */
     OPTION_CHOICE, /* const char *, one of `choices`, separated by | */
-    OPTION_LIST    /* const char *, "a,b": a flag that may be given more than once; lives as long as the process */
+    OPTION_LIST /* const char *, "a,b": a flag that may be given more than once; lives as long as the process */
 };
 
 struct option_row { // NOLINT(clang-analyzer-optin.performance.Padding): in reading order
