@@ -164,7 +164,7 @@ build/browser/npm.done: $(addprefix tests/browser/,package.json package-lock.jso
 .PHONY: soak simulation-mutants
 SCHEDULES ?= 10000
 soak: $(out)/tests/simulation/test_simulation
-	SCHEDULES=$(SCHEDULES) $<
+	@tests/simulation/soak $< $(SCHEDULES) $(JOBS)
 simulation-mutants:
 	@tests/simulation/mutants
 
