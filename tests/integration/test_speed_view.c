@@ -231,6 +231,12 @@ static void a_row_that_redis_lets_grow_no_more_refuses_what_is_applied(void **st
     assert_non_null(strstr(
         redis_says("FCALL tandem_apply 1 tandem 0 4096 1 0 t0 5 6 0 a:b x users:all 123456789"),
         "FULL a row of users is as long as Redis lets it be"));
+    struct err err;
+    redisReply *reply =
+        redisCommand(redis, "FCALL tandem_apply 1 tandem 0 4096 1 0 t0 5 6 0 users:all 123456789");
+    speed_view_describe(redis, reply, "apply", &err);
+    freeReplyObject(reply);
+    assert_int_equal(err.kind, ERR_RETRY);
     assert_string_equal(redis_says("EXISTS tandem:row:0:a:b"), "0");
     assert_string_equal(redis_says("HMGET tandem o0 begun done"), "5 1 1");
     assert_string_equal(
