@@ -26,9 +26,9 @@ CPPFLAGS += $(shell pkg-config --cflags libpq 2>/dev/null)
 LDFLAGS  += $(sanitize) -pthread
 
 libs_speed := -lrdkafka -lhiredis -lpq -levent
-libs_batch := -lrdkafka -lhiredis -lpq -levent
+libs_batch := -lrdkafka -lhiredis -lpq -levent -lm
 libs_serve := -levent -levent_pthreads -lrdkafka -lhiredis -lpq -ljansson -lsodium -lz -lm
-libs_feed  := -lrdkafka -lpq -lcurl -llzma -lm
+libs_feed  := -lrdkafka -lpq -lcurl -llzma
 
 programs := tandem-speed tandem-batch tandem-serve tandem-feed
 

@@ -19,5 +19,6 @@ int run_main(int argc, char **argv);
 int rebuild_main(int argc, char **argv);
 int audit_main(int argc, char **argv);
 int status_main(int argc, char **argv);
+int estimate_main(int argc, char **argv);
 
 #endif
