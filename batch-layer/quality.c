@@ -56,6 +56,15 @@ static struct figure events_of_all(const struct facts *facts)
 
 #define SAY(finding, ...) snprintf((finding)->says, sizeof(finding)->says, __VA_ARGS__)
 
+static const char *span_text(const struct facts *facts, char into[32])
+{
+    if (facts->span_ms < 2 * HOUR_MS)
+        snprintf(into, 32, "%.0f s", facts->span_ms / 1000);
+    else
+        snprintf(into, 32, "%.1f h", facts->span_ms / HOUR_MS);
+    return into;
+}
+
 /* ---- what stands in the way of a judgement ---- */
 
 static bool is_many(const struct facts *facts, double n, struct quality_finding *out)
@@ -68,8 +77,9 @@ static bool is_many(const struct facts *facts, double n, struct quality_finding 
 
 static bool has_past(const struct facts *facts, struct quality_finding *out)
 {
+    char span[32];
     if (facts->span_ms < (double)facts->limits->span_s * 1000 || facts->span_ms <= 0)
-        SAY(out, "a run over %.1f h is not compared with earlier ones", facts->span_ms / HOUR_MS);
+        SAY(out, "a run over %s is not compared with earlier ones", span_text(facts, span));
     else if (facts->past_runs < QUALITY_PAST_LEAST)
         SAY(out, "%.0f earlier runs to compare with, %d are needed", facts->past_runs,
             QUALITY_PAST_LEAST);
@@ -102,6 +112,7 @@ static void offsets_measure(const struct facts *facts, struct quality_finding *o
 static void rate_measure(const struct facts *facts, struct figure figure, double enough,
                          const char *what, const char *of, struct quality_finding *out)
 {
+    char span[32];
     double expected = figure.past * facts->span_ms / facts->past_span_ms;
     double more = figure.now > expected ? figure.now : expected;
     double less = figure.now > expected ? expected : figure.now;
@@ -111,8 +122,8 @@ static void rate_measure(const struct facts *facts, struct figure figure, double
         return;
     out->judged = true;
     out->measured = factor;
-    SAY(out, "%s %s: %.0f in %.1f h, the mean of the last %.0f runs gives %.0f", what, of,
-        figure.now, facts->span_ms / HOUR_MS, facts->past_runs, expected);
+    SAY(out, "%s %s: %.0f in %s, the mean of the last %.0f runs gives %.0f", what, of, figure.now,
+        span_text(facts, span), facts->past_runs, expected);
 }
 
 static void events_measure(const struct facts *facts, struct quality_finding *out)
@@ -409,25 +420,39 @@ int quality_store(const struct quality *quality, const struct run *run, struct e
     return failed;
 }
 
-int quality_refuse(const struct quality *quality, const struct run *run, struct err *err)
+/* One line a check that failed or was accepted; the names of those that failed, with commas. */
+static void findings_log(const struct quality *quality, const struct run *run, char *names,
+                         size_t bytes)
 {
-    const char *first = NULL;
+    size_t n = 0;
+    names[0] = 0;
     for (size_t i = 0; i < QUALITY_CHECKS; i++) {
         const struct quality_finding *finding = &quality->finding[i];
-        if (!finding->result || strcmp(finding->result, "failed") != 0)
+        bool failed = finding->result && strcmp(finding->result, "failed") == 0;
+        if (!failed && (!finding->result || strcmp(finding->result, "accepted") != 0))
             continue;
-        log_error(RUN_LOG, "check failed n=%" PRId64 " name=%s measured=%.1f limit=%.0f unit=%s: %s; %s",
-                  run->n, checks[i].name, finding->measured,
-                  limit_of(&checks[i], &run->settings->limits), checks[i].unit, finding->says,
-                  checks[i].todo);
-        if (!first || checks[i].kind == INTEGRITY)
-            first = checks[i].name;
+        log_line(failed ? LOG_ERROR : LOG_WARN, RUN_LOG,
+                 "check %s n=%" PRId64 " name=%s measured=%.1f limit=%.0f unit=\"%s\": %s; %s",
+                 finding->result, run->n, checks[i].name, finding->measured,
+                 limit_of(&checks[i], &run->settings->limits), checks[i].unit, finding->says,
+                 checks[i].todo);
+        if (failed && n < bytes)
+            n += (size_t)snprintf(names + n, bytes - n, "%s%s", n ? "," : "", checks[i].name);
     }
-    if (quality->finding[0].measured > 0 || quality->finding[1].measured > 0)
-        return err_set(err, ERR_DATA,
-                       "the check %s failed: not published; answers stay right meanwhile", first);
+}
+
+int quality_tell(const struct quality *quality, const struct run *run, struct err *err)
+{
+    char names[256];
+    findings_log(quality, run, names, sizeof names);
+    if (quality->failed == 0)
+        return 0;
+    for (size_t i = 0; i < QUALITY_CHECKS; i++)
+        if (checks[i].kind == INTEGRITY && strcmp(quality->finding[i].result, "failed") == 0)
+            return err_set(err, ERR_DATA, "not published, checks failed: %s: %s", names,
+                           checks[i].todo);
     return err_set(err, ERR_DATA,
-                   "%d of the checks failed (%s): not published, answers stay right meanwhile; the next"
-                   " start evaluates again; where the data is as it should be: --accept-check %s",
-                   quality->failed, first, first);
+                   "not published, checks failed: %s: answers stay right meanwhile, the next start "
+                   "evaluates again; if the data is as it should be, --accept-check %s goes on",
+                   names, names);
 }

@@ -40,7 +40,7 @@ int quality_measure(struct quality *quality, const struct run *run,
 void quality_drift(struct quality *quality, int64_t drift, const char *says);
 /* Writes what was decided to run_check; part of a transaction, or one of its own. */
 int quality_store(const struct quality *quality, const struct run *run, struct err *err);
-/* Logs each check that failed, and fills err: what to do. Returns -1. */
-int quality_refuse(const struct quality *quality, const struct run *run, struct err *err);
+/* Logs what failed or was accepted. 0; -1: something failed, and err says what to do. */
+int quality_tell(const struct quality *quality, const struct run *run, struct err *err);
 
 #endif

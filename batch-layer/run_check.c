@@ -211,11 +211,11 @@ static int check_quality(struct run *run, struct quality *quality, struct qualit
 {
     if (totals_read(run, totals, err) || quality_measure(quality, run, totals, err))
         return -1;
-    if (!quality->failed)
-        return 0;
-    run->refused = true;
     progress_clear(&run->progress);
-    return quality_store(quality, run, err) ? -1 : quality_refuse(quality, run, err);
+    if (quality->failed && quality_store(quality, run, err))
+        return -1;
+    run->refused = quality->failed > 0;
+    return quality_tell(quality, run, err);
 }
 
 static int check_done(struct run *run, const struct quality *quality,

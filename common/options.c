@@ -148,8 +148,8 @@ static bool is_choice(const char *choices, const char *text)
 
 bool option_list_has(const struct option_list *list, const char *name)
 {
-    size_t n = strlen(name);
-    for (const char *at = list->names; at && *at; at = strchr(at, ',')) {
+    size_t n = strcspn(name, ",");
+    for (const char *at = list->names; n && !name[n] && at && *at; at = strchr(at, ',')) {
         at += *at == ',';
         if (strncmp(at, name, n) == 0 && (at[n] == ',' || at[n] == 0))
             return true;
@@ -332,7 +332,7 @@ static void take_flag(const struct options *o, int found, char **argv)
     o->given[i] = optarg ? optarg : "1";
     if (o->rows[i].type != OPTION_LIST)
         return;
-    if (!option_take(&o->rows[i], optarg))
+    if (!*optarg || !option_take(&o->rows[i], optarg))
         refuse_value(o, i, optarg);
     o->given[i] = ""; /* more may come */
 }
