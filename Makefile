@@ -20,8 +20,8 @@ quiet    := $(if $(filter 1,$(V)),,@)
 warnings := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 sanitize := $(if $(filter-out 0,$(SANITIZE)),-fsanitize=$(if $(filter fuzz,$(SANITIZE)),fuzzer-no-link$(comma))address$(comma)undefined)
 optimise := $(if $(sanitize),-O1 -fno-omit-frame-pointer $(sanitize) -fno-sanitize-recover=all,-O2 -fstack-protector-strong)
-CFLAGS   := -std=c17 -g $(optimise) $(warnings) -D_FORTIFY_SOURCE=$(if $(sanitize),0,2) -pthread -MMD -MP -I. -I$(out)
-# PostgreSQL's headers are outside the compiler's own search path.
+CFLAGS   := -std=c17 -g $(optimise) $(warnings) -D_FORTIFY_SOURCE=$(if $(sanitize),0,2) -pthread -MMD -MP -I. -I$(out) $(EXTRA_CFLAGS)
+# EXTRA_CFLAGS: what a packager adds. PostgreSQL's headers are outside the compiler's own search path.
 CPPFLAGS += $(shell pkg-config --cflags libpq 2>/dev/null)
 LDFLAGS  += $(sanitize) -pthread
 
@@ -134,6 +134,24 @@ down status:
 demo: setup
 	@$(MAKE) --no-print-directory all
 	@deploy/local/demo $(DATA)
+
+# ---- packages ----
+
+# Manual pages and completions, from what the programs print for --help.
+.PHONY: manual install uninstall deb
+manual: build/man/made
+build/man/made: $(addprefix $(bin)/,$(programs)) $(addprefix deploy/package/,program_help.py manual completions)
+	$(if $(quiet),@echo "  MAN build/man build/completions")
+	$(quiet)deploy/package/manual $(bin) build/man
+	$(quiet)deploy/package/completions $(bin) build/completions
+	@touch $@
+PREFIX   ?= /usr/local
+install: all manual
+	@TANDEM_BIN=$(bin) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) deploy/package/install put
+uninstall: manual
+	@TANDEM_BIN=$(bin) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) deploy/package/install remove
+deb: $(web)
+	@deploy/package/deb
 
 # ---- tests ----
 
