@@ -191,6 +191,11 @@ simulation-mutants:
 test-api: all
 	@TANDEM_BIN=$(bin) $(if $(SEED),SEED=$(SEED)) $(if $(EXAMPLES),EXAMPLES=$(EXAMPLES)) tests/api/run
 
+# What is installed: manual pages, completions, units, cron; the Debian package itself, installed and started by a systemd.
+.PHONY: test-package test-deb
+test-package: all manual
+	@TANDEM_BIN=$(bin) tests/package/run $(TEST)
+
 test-programs: $(foreach kind,unit laws integration simulation,$$(call test_programs,$(kind)))
 
 # A whole Tandem under load, KILLS kills at random from SEED, and a verdict. It starts and removes servers of its own.
@@ -247,7 +252,7 @@ $(out)/tests/bench/%: $(out)/tests/bench/%.o $(layer_libraries) $(shared)
 
 .PHONY: clean help
 clean:
-	rm -rf build/bin build/web/static_files.inc build/release-* build/sanitize-* build/fuzz-*
+	rm -rf build/bin build/web/static_files.inc build/release-* build/sanitize-* build/fuzz-* build/man build/completions build/deb
 
 help:
 	@echo "make demo [DATA=file]   set-up, private servers, layers, events, answers, audit"
@@ -255,6 +260,9 @@ help:
 	@echo "make test               set-up, lint, all tests   [SANITIZE=1] [CC=clang]"
 	@echo "make test-unit | test-laws | test-integration | test-tracker | test-browser | lint | pure"
 	@echo "make test-api           the API against its OpenAPI document, and the docs' examples   [SEED=n]"
+	@echo "make test-package       what is installed: manual pages, completions, systemd, cron"
+	@echo "make install | uninstall [DESTDIR=] [PREFIX=/usr/local]"
+	@echo "make deb                a Debian package into build/deb"
 	@echo "make screenshots        pictures of the console's pages into docs/screenshots"
 	@echo "make chaos KILLS=n      kills at random under load, then a verdict: exact?   [SEED=n]"
 	@echo "make soak [SCHEDULES=10000]   random schedules of the real layers, step by step"
