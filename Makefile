@@ -195,6 +195,12 @@ test-api: all
 .PHONY: test-package test-deb
 test-package: all manual
 	@TANDEM_BIN=$(bin) tests/package/run $(TEST)
+test-deb: deb
+	@TANDEM_BIN=$(bin) tests/deb/run
+# The DAG in the real Airflow (300 MB from PyPI, once), beside a private deployment.
+.PHONY: test-airflow
+test-airflow: all
+	@TANDEM_BIN=$(bin) tests/airflow/run
 
 test-programs: $(foreach kind,unit laws integration simulation,$$(call test_programs,$(kind)))
 
@@ -261,6 +267,8 @@ help:
 	@echo "make test-unit | test-laws | test-integration | test-tracker | test-browser | lint | pure"
 	@echo "make test-api           the API against its OpenAPI document, and the docs' examples   [SEED=n]"
 	@echo "make test-package       what is installed: manual pages, completions, systemd, cron"
+	@echo "make test-deb           the Debian package: lintian, then installed, run, upgraded, purged (as root)"
+	@echo "make test-airflow       the nightly DAG in the real Airflow"
 	@echo "make install | uninstall [DESTDIR=] [PREFIX=/usr/local]"
 	@echo "make deb                a Debian package into build/deb"
 	@echo "make screenshots        pictures of the console's pages into docs/screenshots"
