@@ -19,8 +19,8 @@ class Option:
     value: str = ""  # "default: 4; unit: partitions; from 1 to 256"
 
     def choices(self):
-        found = re.search(r"one of (\S+)", self.value) if self.argument == "CHOICE" else None
-        return found[1].split("|") if found else []
+        found = re.search(r"\bof (\S+\|\S+)$", self.value)  # "one of a|b", "may be repeated; of a|b"
+        return found[1].split("|") if found and self.argument != "TEXT" else []
 
     def is_file(self):
         return self.argument == "TEXT" and "unit: file" in self.value

@@ -26,7 +26,7 @@ def variables(text):
 
 def choices(text):
     """flag -> its choices"""
-    rows = re.findall(r"^  (--[a-z0-9-]+) CHOICE .*\n.*\n.*one of (\S+)$", text, re.M)
+    rows = re.findall(r"^  (--[a-z0-9-]+) (?:CHOICE|NAME) .*\n.*\n.*\bof (\S+)$", text, re.M)
     return {flag: set(values.split("|")) for flag, values in rows}
 
 
