@@ -173,6 +173,15 @@ simulation-mutants:
 test-api: all
 	@TANDEM_BIN=$(bin) $(if $(SEED),SEED=$(SEED)) $(if $(EXAMPLES),EXAMPLES=$(EXAMPLES)) tests/api/run
 
+# deploy/kubernetes and docker-compose.yml without a cluster or an engine: schemas, rules, commands.
+.PHONY: test-manifests
+test-manifests: all
+	@TANDEM_BIN=$(bin) tests/manifests/run
+# docker-compose.yml on a real engine; where none can be had it says so.
+.PHONY: test-compose
+test-compose:
+	@tests/compose/run
+
 test-programs: $(foreach kind,unit laws integration simulation,$$(call test_programs,$(kind)))
 
 # A whole Tandem under load, KILLS kills at random from SEED, and a verdict. It starts and removes servers of its own.
@@ -237,6 +246,8 @@ help:
 	@echo "make test               set-up, lint, all tests   [SANITIZE=1] [CC=clang]"
 	@echo "make test-unit | test-laws | test-integration | test-tracker | test-browser | lint | pure"
 	@echo "make test-api           the API against its OpenAPI document, and the docs' examples   [SEED=n]"
+	@echo "make test-manifests     Kubernetes and compose files against schemas and programs"
+	@echo "make test-compose       docker-compose.yml on a Docker engine, every container killed"
 	@echo "make screenshots        pictures of the console's pages into docs/screenshots"
 	@echo "make chaos KILLS=n      kills at random under load, then a verdict: exact?   [SEED=n]"
 	@echo "make soak [SCHEDULES=10000]   random schedules of the real layers, step by step"
