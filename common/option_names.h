@@ -94,6 +94,10 @@ static const char *const option_names[] = {
     "PORT_BASE",
     "REDIS_SERVERS",
     "SPEED_INSTANCES",
+    /* docker-compose.yml */
+    "BUILD_CA",
+    "IMAGE",
+    "PUBLISH",
 };
 
 #endif
