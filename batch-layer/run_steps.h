@@ -18,6 +18,8 @@ struct run {
     int partitions;
     int64_t n;
     bool rebuild;
+    uint64_t rebuilt; /* views recomputed from the first event: all, those of --view, or none */
+    uint64_t complete, served;        /* of batch view n - 1 (run_views.h) */
     char state[16];                   /* table run */
     int64_t before[PARTITIONS_MAX];   /* B_{n-1}; not known in state retire */
     int64_t boundary[PARTITIONS_MAX]; /* B_n, once state is behind barrier */
@@ -36,6 +38,8 @@ struct run {
 
 int run_barrier(struct run *run, struct err *err);
 int run_aggregate(struct run *run, struct err *err);
+/* Its work alone: stages everything from the checkpoints to run->boundary; the run stays where it is. */
+int run_aggregate_stage(struct run *run, struct err *err);
 int run_check(struct run *run, struct err *err);
 int run_publish(struct run *run, struct err *err);
 int run_retire(struct run *run, struct err *err);
