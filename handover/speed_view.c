@@ -226,7 +226,7 @@ int speed_view_require(redisContext *redis, const char *deployment, int64_t publ
     enum { HEAD = 8 };
     char candidate[2 * EPOCH_BYTES + 1], number[2][24];
     const char *argv[HEAD + CATALOGUE_VIEWS_MAX] = {"FCALL",         "tandem2_require", "1",
-                                                    SPEED_STATE_KEY, deployment,       candidate,
+                                                    SPEED_STATE_KEY, deployment,        candidate,
                                                     number[0],       number[1]};
     int argc = HEAD;
     random_hex(candidate, EPOCH_BYTES);

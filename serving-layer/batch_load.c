@@ -25,8 +25,8 @@ struct plan {
  */
 static bool held_boundary_is(const struct batch_edition *held, const struct publication *now)
 {
-    return memcmp(held->boundary, now->boundary,
-                  (size_t)now->partitions * sizeof *now->boundary) == 0;
+    return memcmp(held->boundary, now->boundary, (size_t)now->partitions * sizeof *now->boundary) ==
+           0;
 }
 
 static struct plan plan_of(const struct batch_view *before, const struct publication *now)
@@ -164,9 +164,8 @@ static int newest_load(const struct batch_load *load, struct batch_view **loaded
     if (same_edition(load->before, &now, published_ms, unserved))
         return 0;
     struct plan plan = plan_of(load->before, &now);
-    struct batch_edition edition = {now.n,        now.partitions, now.boundary,
-                                    published_ms, now.deployment, load->serial,
-                                    unserved};
+    struct batch_edition edition = {now.n,          now.partitions, now.boundary, published_ms,
+                                    now.deployment, load->serial,   unserved};
     struct batch_view *batch = batch_view_new(&edition, plan.before, plan.states_above >= 0);
     if (tables_load(load, &plan, batch, err)) {
         batch_view_free(batch);
