@@ -76,10 +76,25 @@ int master_copy_event(struct copy_in *in, int partition, int64_t offset, const s
 struct master_rows {
     PGconn *db;
     struct copy_out out;
+    char of[32]; /* for messages */
+    /* Nothing of the range was packed, so it is read in the order of the key, without sorting. */
+    bool plain;
     int partition;
     int64_t from;
-    bool plain; /* nothing of the range was packed: read in the order of the key, without sorting */
 };
+
+static struct master_rows *rows_open(PGconn *db, const char *sql, const char *of, struct err *err)
+{
+    struct master_rows *rows = xcalloc(1, sizeof *rows);
+    rows->db = db;
+    snprintf(rows->of, sizeof rows->of, "%s", of);
+    if (copy_out_begin(&rows->out, db, sql, err)) {
+        err_prefix(err, "master dataset, %s: ", of);
+        master_rows_close(rows);
+        return NULL;
+    }
+    return rows;
+}
 
 static int packed_upto(PGconn *db, int partition, int64_t *upto, struct err *err)
 {
@@ -88,32 +103,26 @@ static int packed_upto(PGconn *db, int partition, int64_t *upto, struct err *err
                             partition);
 }
 
-static int rows_begin(struct master_rows *rows, int64_t to, struct err *err)
-{
-    char sql[512];
-    int64_t upto;
-    if (packed_upto(rows->db, rows->partition, &upto, err))
-        return -1;
-    rows->plain = rows->from >= upto;
-    snprintf(sql, sizeof sql,
-             rows->plain ? "COPY (SELECT " COLUMNS " FROM events WHERE partition = %d"
-                           " AND \"offset\" >= %" PRId64 " AND \"offset\" < %" PRId64
-                           " ORDER BY \"offset\") TO STDOUT (FORMAT binary)"
-                         : "COPY (SELECT " COLUMNS " FROM event_rows(%d::int2, %" PRId64
-                           ", %" PRId64 ") ORDER BY \"offset\") TO STDOUT (FORMAT binary)",
-             rows->partition, rows->from, to);
-    return copy_out_begin(&rows->out, rows->db, sql, err);
-}
-
 struct master_rows *master_rows_open(PGconn *db, int partition, int64_t from, int64_t to,
                                      struct err *err)
 {
-    struct master_rows *rows = xcalloc(1, sizeof *rows);
-    *rows = (struct master_rows){.db = db, .partition = partition, .from = from};
-    if (rows_begin(rows, to, err)) {
-        err_prefix(err, "master dataset, partition %d: ", partition);
-        master_rows_close(rows);
+    char sql[512], of[32];
+    int64_t upto;
+    if (packed_upto(db, partition, &upto, err))
         return NULL;
+    snprintf(of, sizeof of, "partition %d", partition);
+    snprintf(sql, sizeof sql,
+             from >= upto ? "COPY (SELECT " COLUMNS " FROM events WHERE partition = %d"
+                            " AND \"offset\" >= %" PRId64 " AND \"offset\" < %" PRId64
+                            " ORDER BY \"offset\") TO STDOUT (FORMAT binary)"
+                          : "COPY (SELECT " COLUMNS " FROM event_rows(%d::int2, %" PRId64
+                            ", %" PRId64 ") ORDER BY \"offset\") TO STDOUT (FORMAT binary)",
+             partition, from, to);
+    struct master_rows *rows = rows_open(db, sql, of, err);
+    if (rows) {
+        rows->plain = from >= upto;
+        rows->partition = partition;
+        rows->from = from;
     }
     return rows;
 }
@@ -128,6 +137,20 @@ static int still_plain(const struct master_rows *rows, struct err *err)
         return -1;
     return rows->from >= upto ? 0
                               : err_set(err, ERR_RETRY, "events were packed while they were read");
+}
+
+enum { SAMPLE_BITS = 30 };
+
+struct master_rows *master_sample_open(PGconn *db, double share, int64_t seed, struct err *err)
+{
+    char sql[1024];
+    snprintf(sql, sizeof sql,
+             "COPY (SELECT " COLUMNS " FROM (SELECT " COLUMNS " FROM events UNION ALL SELECT"
+             " c.partition, r.* FROM events_packed c CROSS JOIN LATERAL unnest(c.rows) r) e"
+             " WHERE (hashtextextended(\"user\", %" PRId64 ") & %d) < %" PRId64
+             " ORDER BY \"user\" COLLATE \"C\", partition, \"offset\") TO STDOUT (FORMAT binary)",
+             seed, (1 << SAMPLE_BITS) - 1, (int64_t)(share * (1 << SAMPLE_BITS)));
+    return rows_open(db, sql, "sample of users", err);
 }
 
 /* A number of exactly the column's bytes; absent: -1 where that may be. */
@@ -171,7 +194,7 @@ int master_rows_next(struct master_rows *rows, int64_t *offset, struct event *ev
     if (more == 0 && still_plain(rows, err))
         more = -1;
     if (more < 0)
-        err_prefix(err, "master dataset, partition %d: ", rows->partition);
+        err_prefix(err, "master dataset, %s: ", rows->of);
     return more;
 }
 

@@ -18,4 +18,12 @@
  */
 extern const char *const run_failpoints[];
 
+struct run_settings; /* run_options.h */
+
+/*
+ * All of it, signals and deadline included: an exit code. stop_install comes before. `views`: those that are recomputed from the
+ * first event, as bits; 0: a run, catalogue_all(): a rebuild.
+ */
+int run_work(const struct run_settings *settings, uint64_t views);
+
 #endif

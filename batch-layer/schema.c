@@ -19,6 +19,10 @@ static const char keys[] = {
 #include "batch-layer/schema/003-api-keys.sql.inc"
     0};
 
+static const char checks[] = {
+#include "batch-layer/schema/004-run-checks.sql.inc"
+    0};
+
 static const char view_states[] = {
 #include "batch-layer/schema/005-view-state.sql.inc"
     0};
@@ -31,7 +35,8 @@ static const char packed_events[] = {
 static const struct {
     int version; /* that the tables have then */
     const char *script;
-} steps[] = {{SCHEMA_OLDEST, tables}, {4, items}, {5, keys}, {7, view_states}, {8, packed_events}};
+} steps[] = {{SCHEMA_OLDEST, tables}, {4, items},        {5, keys}, {6, checks},
+             {7, view_states},        {8, packed_events}};
 
 /* The table may be another application's: then this fails and says so. */
 static int deployment_find(PGconn *db, struct schema_found *found, struct err *err)
