@@ -112,7 +112,8 @@ static int rebuild_left_work(struct run *run, struct err *err)
     if (run->rebuild) {
         if (steps_work(run, err) == 0)
             return 0;
-        if (err->kind == ERR_RETRY || run->refused || is_published(run) || PQstatus(run->db) != CONNECTION_OK)
+        if (err->kind == ERR_RETRY || run->refused || is_published(run) ||
+            PQstatus(run->db) != CONNECTION_OK)
             return -1;
         log_warn(RUN_LOG, "%s", err->message);
         if (statement_run(run->db, err, "ROLLBACK") < 0)
@@ -233,7 +234,8 @@ static void attempt_failed(struct run *run, const struct err *err)
     bool ours = run->db && !run->locked && run->n;
     if (ours)
         snprintf(run->failure, sizeof run->failure, "%s", err->message);
-    if (ours && PQstatus(run->db) == CONNECTION_OK && run_step_fail(run, run->failure, &unheard) == 0)
+    if (ours && PQstatus(run->db) == CONNECTION_OK &&
+        run_step_fail(run, run->failure, &unheard) == 0)
         run->failure[0] = 0;
     PQfinish(run->db);
     run->db = NULL;
@@ -262,7 +264,8 @@ static bool attempt_again(struct run *run, struct retried *retried, const struct
 static int failed_with(const struct run *run, const struct err *err)
 {
     if (err->kind == ERR_RETRY && stop_deadline_over()) {
-        log_error(RUN_LOG, "the deadline of %" PRId64 " s is over: %s; the next start goes on there",
+        log_error(RUN_LOG,
+                  "the deadline of %" PRId64 " s is over: %s; the next start goes on there",
                   run->settings->deadline_s, err->message);
         return BATCH_DEADLINE;
     }

@@ -392,8 +392,8 @@ int run_aggregate(struct run *run, struct err *err)
     int failed = all_chunks(&a, err);
     aggregate_free(&a);
     if (failed || statement_run(run->db, err, "BEGIN") < 0 || run_move(run, "check", err) ||
-        run_step_end(run, a.all_events, err, "chunks %" PRId64 ", duplicates %" PRId64,
-                     a.chunks, a.duplicates) ||
+        run_step_end(run, a.all_events, err, "chunks %" PRId64 ", duplicates %" PRId64, a.chunks,
+                     a.duplicates) ||
         statement_run(run->db, err, "COMMIT") < 0)
         return -1;
     failpoint("run:aggregate:done");

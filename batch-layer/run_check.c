@@ -26,7 +26,8 @@ enum { RETRY_MS = 200 };
 
 /* ---- against the master dataset ---- */
 
-static int partition_totals(const struct run *run, int p, struct quality_totals *totals, struct err *err)
+static int partition_totals(const struct run *run, int p, struct quality_totals *totals,
+                            struct err *err)
 {
     int64_t from = run->rebuild ? 0 : run->before[p], to = run->boundary[p];
     PGresult *result = statement_query(

@@ -137,9 +137,9 @@ static int publish_number(struct run *run, int64_t rows, int64_t states, int64_t
 /* Whoever is asked to end does so here, with everything as it was. */
 static int go_on(struct err *err)
 {
-    return stop_asked() ? err_set(err, ERR_RETRY,
-                                  "stopped before it was published: the next start goes on")
-                        : 0;
+    return stop_asked()
+               ? err_set(err, ERR_RETRY, "stopped before it was published: the next start goes on")
+               : 0;
 }
 
 static int publish(struct run *run, PGconn *reader, struct err *err)

@@ -106,8 +106,7 @@ static int step_row_update(struct run *run, const char *set, const char *value, 
              set);
     snprintf(n, sizeof n, "%" PRId64, run->n);
     snprintf(attempt, sizeof attempt, "%d", run->attempt);
-    return database_run(run->db, err, sql, 5,
-                        (const char *[]){n, run->step, attempt, value, text});
+    return database_run(run->db, err, sql, 5, (const char *[]){n, run->step, attempt, value, text});
 }
 
 /* A failure before the step had a row of its own, such as a connection that broke between two steps. */
@@ -129,11 +128,10 @@ int run_step_fail(struct run *run, const char *failure, struct err *err)
     if (statement_run(run->db, err, "ROLLBACK") < 0)
         return -1;
     int64_t open = 0;
-    if (*run->step &&
-        statement_number(run->db, err, &open,
-                         "SELECT count(*) FROM run_step WHERE n = %" PRId64
-                         " AND step = '%s' AND attempt = %d AND finished_at IS NULL",
-                         run->n, run->step, run->attempt))
+    if (*run->step && statement_number(run->db, err, &open,
+                                       "SELECT count(*) FROM run_step WHERE n = %" PRId64
+                                       " AND step = '%s' AND attempt = %d AND finished_at IS NULL",
+                                       run->n, run->step, run->attempt))
         return -1;
     if (open ? step_row_update(run, "rows = $4::int8, failure = $5", NULL, failure, err)
              : step_row_fail(run, failure, err))

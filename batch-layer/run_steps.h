@@ -28,10 +28,10 @@ struct run {
     /* of this process: */
     int64_t began_us;  /* clock_monotonic_us */
     char failure[512]; /* of the attempt before, not yet written down */
-    int64_t opened; /* the run that it has opened; 0: none */
-    bool drifted;   /* in any run that it has worked on */
-    bool locked;    /* another run holds the lock */
-    bool refused;   /* a check of the data failed */
+    int64_t opened;    /* the run that it has opened; 0: none */
+    bool drifted;      /* in any run that it has worked on */
+    bool locked;       /* another run holds the lock */
+    bool refused;      /* a check of the data failed */
 };
 
 int run_barrier(struct run *run, struct err *err);

@@ -74,12 +74,9 @@ static int runs_print(PGconn *db, struct err *err)
 
 static int checks_print(PGconn *db, struct err *err)
 {
-    static const struct column columns[] = {{"check", -16, false},
-                                            {"result", -10, false},
-                                            {"measured", 12, false},
-                                            {"limit", 7, false},
-                                            {"unit", -17, false},
-                                            {"says", -1, false}};
+    static const struct column columns[] = {{"check", -16, false},   {"result", -10, false},
+                                            {"measured", 12, false}, {"limit", 7, false},
+                                            {"unit", -17, false},    {"says", -1, false}};
     return table_print(db,
                        "SELECT name, result, round(measured::numeric, 1), \"limit\", unit, says"
                        " FROM run_check WHERE n = (SELECT max(n) FROM run)"
@@ -216,7 +213,8 @@ int status_main(int argc, char **argv)
         .type = OPTION_INT,
         .initial = "0",
         .unit = "s",
-        .sentence = "exits with 1 when the batch view is older, for health checks; 0: whatever its age",
+        .sentence =
+            "exits with 1 when the batch view is older, for health checks; 0: whatever its age",
         .into = &settings.max_age_s,
         .max = INT64_C(366) * 86400};
     options_read(&usage, rows, n, argc, argv);

@@ -11,11 +11,12 @@
 
 void job_begins(const char *arguments, const char *halt_at)
 {
-    must_exit(0,
-              "rm -f $TANDEM_LOCAL/job.exit $TANDEM_LOCAL/job.pid; : >>$TANDEM_LOCAL/log/job.log; "
-              "(TANDEM_HALT_AT=%s sh -c 'echo $$ >$TANDEM_LOCAL/job.pid; exec $BIN/tandem-batch %s' "
-              ">>$TANDEM_LOCAL/log/job.log 2>&1; echo $? >$TANDEM_LOCAL/job.exit) &",
-              halt_at ? halt_at : "none", arguments);
+    must_exit(
+        0,
+        "rm -f $TANDEM_LOCAL/job.exit $TANDEM_LOCAL/job.pid; : >>$TANDEM_LOCAL/log/job.log; "
+        "(TANDEM_HALT_AT=%s sh -c 'echo $$ >$TANDEM_LOCAL/job.pid; exec $BIN/tandem-batch %s' "
+        ">>$TANDEM_LOCAL/log/job.log 2>&1; echo $? >$TANDEM_LOCAL/job.exit) &",
+        halt_at ? halt_at : "none", arguments);
     log_mark("job");
     wait_until(10, "[ -s $TANDEM_LOCAL/job.pid ]");
     if (halt_at)

@@ -111,8 +111,9 @@ static void a_commit_whose_answer_never_came_is_counted_once(void **state)
     log_mark("archive");
     cutter_begins();
     feed_in_background(1500, 400, 51);
-    must_exit(0,
-              "$BIN/tandem-batch run --retries 0 >$TANDEM_LOCAL/run.log 2>&1 & echo $! >$TANDEM_LOCAL/run.pid");
+    must_exit(
+        0,
+        "$BIN/tandem-batch run --retries 0 >$TANDEM_LOCAL/run.log 2>&1 & echo $! >$TANDEM_LOCAL/run.pid");
     feed_has_ended();
     log_says("archive", 10, "postgres: COMMIT of the archive: ");
     /* Postgres ends a session of which temporary tables are left with a commit of its own, which waits, too. */
@@ -134,10 +135,11 @@ static void a_commit_whose_answer_never_came_is_counted_once(void **state)
 /* Runs may fail while it goes on, but only so: 0 done, 1 failed; none finds drift. */
 static void runs_while_it_goes_on(int n)
 {
-    must_exit(0,
-              "for i in $(seq %d); do $BIN/tandem-batch run --wait-s 5 --retries 0 --check-wait-s 1 "
-              ">>$TANDEM_LOCAL/run.log 2>&1; code=$?; [ $code -le 1 ] || exit $code; done",
-              n);
+    must_exit(
+        0,
+        "for i in $(seq %d); do $BIN/tandem-batch run --wait-s 5 --retries 0 --check-wait-s 1 "
+        ">>$TANDEM_LOCAL/run.log 2>&1; code=$?; [ $code -le 1 ] || exit $code; done",
+        n);
 }
 
 static void connections_cut_at_random_moments_lose_and_double_nothing(void **state)

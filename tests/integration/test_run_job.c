@@ -38,9 +38,11 @@ static int64_t open_runs(void)
 
 /* In each step at least once; in the order of a run. */
 static const char *const places[] = {
-    "run:barrier:opened",       "run:archive:reached", "run:aggregate:staged", "run:check:begin",
-    "run:check:compared",       "run:publish:rows",    "run:publish:before-commit",
-    "run:publish:after-commit", "run:retire:begin",    NULL,
+    "run:barrier:opened",        "run:archive:reached",
+    "run:aggregate:staged",      "run:check:begin",
+    "run:check:compared",        "run:publish:rows",
+    "run:publish:before-commit", "run:publish:after-commit",
+    "run:retire:begin",          NULL,
 };
 
 static void postgres_restarted_in_any_step_is_survived_by_the_run(void **state)
@@ -57,15 +59,20 @@ static void postgres_restarted_in_any_step_is_survived_by_the_run(void **state)
         if (code)
             fprintf(stderr, "exit %d at %s\n", code, places[i]);
         assert_int_equal(code, 0);
-        log_says("job", 1, "^warn run: run [0-9]+, step [a-z]+: postgres: .*tries again in [01]\\.[0-9] s, retry 1 of 3$");
+        log_says(
+            "job", 1,
+            "^warn run: run [0-9]+, step [a-z]+: postgres: .*tries again in [01]\\.[0-9] s, retry 1 of 3$");
         assert_int_equal(published(), before + 1);
         assert_int_equal(open_runs(), 0);
     }
-    assert_true(sql_number("SELECT count(DISTINCT step) FROM run_step WHERE failure LIKE '%postgres: %'") >= 5);
-    assert_int_equal(sql_number("SELECT count(*) FROM run_step f WHERE failure IS NOT NULL AND NOT EXISTS"
-                                " (SELECT FROM run_step s WHERE s.n = f.n AND s.step = f.step AND"
-                                " s.attempt > f.attempt AND s.failure IS NULL AND s.finished_at IS NOT NULL)"),
-                     0);
+    assert_true(
+        sql_number("SELECT count(DISTINCT step) FROM run_step WHERE failure LIKE '%postgres: %'") >=
+        5);
+    assert_int_equal(
+        sql_number("SELECT count(*) FROM run_step f WHERE failure IS NOT NULL AND NOT EXISTS"
+                   " (SELECT FROM run_step s WHERE s.n = f.n AND s.step = f.step AND"
+                   " s.attempt > f.attempt AND s.failure IS NULL AND s.finished_at IS NOT NULL)"),
+        0);
     must_exit(0, "$BIN/tandem-batch status --json | grep -q '\"failure\": \"run [0-9]*, step '");
     must_be_exact();
 }
@@ -75,12 +82,17 @@ static void retries_that_are_used_up_end_the_run_and_the_next_start_goes_on(void
     (void)state;
     int64_t before = published();
     stop_program("archive");
-    must_exit(1, "$BIN/tandem-batch run --retries 2 --backoff-s 1 --wait-s 1 2>$TANDEM_LOCAL/used-up.log");
-    must_exit(0, "[ $(grep -c 'tries again' $TANDEM_LOCAL/used-up.log) = 2 ] && tail -1 "
-                 "$TANDEM_LOCAL/used-up.log | grep -q '^error run: .*step extract.*start `tandem-batch archive`'");
-    assert_int_equal(sql_number("SELECT count(*) FROM run_step WHERE step = 'archive' AND failure IS NOT"
-                                " NULL AND n = (SELECT max(n) FROM run)"),
-                     3);
+    must_exit(
+        1,
+        "$BIN/tandem-batch run --retries 2 --backoff-s 1 --wait-s 1 2>$TANDEM_LOCAL/used-up.log");
+    must_exit(
+        0,
+        "[ $(grep -c 'tries again' $TANDEM_LOCAL/used-up.log) = 2 ] && tail -1 "
+        "$TANDEM_LOCAL/used-up.log | grep -q '^error run: .*step extract.*start `tandem-batch archive`'");
+    assert_int_equal(
+        sql_number("SELECT count(*) FROM run_step WHERE step = 'archive' AND failure IS NOT"
+                   " NULL AND n = (SELECT max(n) FROM run)"),
+        3);
     start_program("archive", "tandem-batch archive");
     must_exit(0, "$BIN/tandem-batch run");
     assert_int_equal(published(), before + 1);
@@ -97,11 +109,12 @@ static void what_cannot_pass_by_itself_is_not_tried_again(void **state)
     must_exit(1, "$BIN/tandem-batch run --retries 3 --backoff-s 60 2>$TANDEM_LOCAL/damaged.log");
     must_exit(0, "! grep -q 'tries again' $TANDEM_LOCAL/damaged.log");
     sql_do("ALTER TABLE view_row_away RENAME TO view_row");
-    assert_int_equal(sql_number("SELECT count(*) FROM run_step WHERE step = 'check' AND failure LIKE"
-                                " '%view_row%' AND n = (SELECT max(n) FROM run)") +
-                         sql_number("SELECT count(*) FROM run_step WHERE step = 'publish' AND failure LIKE"
-                                    " '%view_row%' AND n = (SELECT max(n) FROM run)"),
-                     1);
+    assert_int_equal(
+        sql_number("SELECT count(*) FROM run_step WHERE step = 'check' AND failure LIKE"
+                   " '%view_row%' AND n = (SELECT max(n) FROM run)") +
+            sql_number("SELECT count(*) FROM run_step WHERE step = 'publish' AND failure LIKE"
+                       " '%view_row%' AND n = (SELECT max(n) FROM run)"),
+        1);
     must_exit(0, "$BIN/tandem-batch run");
     must_be_exact();
 }
@@ -112,8 +125,9 @@ static void a_deadline_in_any_step_ends_the_run_and_the_next_start_goes_on(void 
     for (int i = 0; places[i]; i++) {
         int64_t before = published();
         feed(400, seed++, NULL);
-        sql_do("INSERT INTO serving_lease VALUES ('late', 0, now() + interval '1 min') ON CONFLICT (instance)"
-               " DO UPDATE SET expires_at = excluded.expires_at");
+        sql_do(
+            "INSERT INTO serving_lease VALUES ('late', 0, now() + interval '1 min') ON CONFLICT (instance)"
+            " DO UPDATE SET expires_at = excluded.expires_at");
         job_begins("run --deadline-s 4", places[i]);
         must_exit(0, "sleep 4");
         job_goes_on();
@@ -121,7 +135,9 @@ static void a_deadline_in_any_step_ends_the_run_and_the_next_start_goes_on(void 
         if (code != 6)
             fprintf(stderr, "exit %d at %s\n", code, places[i]);
         assert_int_equal(code, 6);
-        log_says("job", 1, "^error run: the deadline of 4 s is over: run [0-9]+, step [a-z]+: .*next start goes on there$");
+        log_says(
+            "job", 1,
+            "^error run: the deadline of 4 s is over: run [0-9]+, step [a-z]+: .*next start goes on there$");
         sql_do("DELETE FROM serving_lease WHERE instance = 'late'");
         must_exit(0, "$BIN/tandem-batch run");
         assert_true(published() > before && open_runs() == 0);
@@ -134,11 +150,13 @@ static void a_deadline_holds_inside_what_blocks(void **state)
 {
     (void)state;
     feed(400, seed++, NULL);
-    must_exit(0, "psql -XAtq -v ON_ERROR_STOP=1 \"$TANDEM_POSTGRES\" -c 'BEGIN; LOCK TABLE view_row IN "
-                 "SHARE MODE; SELECT pg_sleep(12)' >>$TANDEM_LOCAL/up.log 2>&1 &");
+    must_exit(
+        0, "psql -XAtq -v ON_ERROR_STOP=1 \"$TANDEM_POSTGRES\" -c 'BEGIN; LOCK TABLE view_row IN "
+           "SHARE MODE; SELECT pg_sleep(12)' >>$TANDEM_LOCAL/up.log 2>&1 &");
     must_exit(6, "timeout 11 $BIN/tandem-batch run --deadline-s 5");
     kill_server("kafka");
-    wait_until(20, "$BIN/tandem-batch run --retries 0; [ $? = 0 ]"); /* it was past the log already */
+    wait_until(20,
+               "$BIN/tandem-batch run --retries 0; [ $? = 0 ]"); /* it was past the log already */
     must_exit(6, "timeout 20 $BIN/tandem-batch run --deadline-s 3 --retries 100 --backoff-s 1");
     start_server("kafka");
     must_exit(0, "$BIN/tandem-batch run");
@@ -178,8 +196,9 @@ static void a_full_disk_in_any_step_is_waited_for(void **state)
         job_begins("run --retries 20 --backoff-s 1 --wait-s 60", places[i]);
         disk_fill();
         job_goes_on();
-        wait_until(30, "[ -s $TANDEM_LOCAL/job.exit ] || tail -c +$(($(cat $TANDEM_LOCAL/job.mark) + 1)) "
-                       "$TANDEM_LOCAL/log/job.log | grep -q 'tries again'");
+        wait_until(
+            30, "[ -s $TANDEM_LOCAL/job.exit ] || tail -c +$(($(cat $TANDEM_LOCAL/job.mark) + 1)) "
+                "$TANDEM_LOCAL/log/job.log | grep -q 'tries again'");
         disk_clear();
         start_server("postgres"); /* it may have ended */
         assert_int_equal(job_ends(60), 0);
@@ -198,11 +217,14 @@ static void a_cron_that_starts_it_twice_gets_one_run_and_a_refusal(void **state)
     for (int i = 0; i < 5; i++) {
         int64_t before = published();
         feed(500, seed++, NULL);
-        must_exit(0, "(for i in 1 2 3; do ($BIN/tandem-batch run --retries 2 --backoff-s 1 2>>$TANDEM_LOCAL/twice.log; "
-                     "echo $?) & done; wait) >$TANDEM_LOCAL/codes; grep -qx 0 $TANDEM_LOCAL/codes && "
-                     "! grep -vx '[03]' $TANDEM_LOCAL/codes");
+        must_exit(
+            0,
+            "(for i in 1 2 3; do ($BIN/tandem-batch run --retries 2 --backoff-s 1 2>>$TANDEM_LOCAL/twice.log; "
+            "echo $?) & done; wait) >$TANDEM_LOCAL/codes; grep -qx 0 $TANDEM_LOCAL/codes && "
+            "! grep -vx '[03]' $TANDEM_LOCAL/codes");
         int64_t done = published() - before;
-        assert_int_equal(done, sql_number("SELECT count(*) FROM run WHERE state = 'done'") - before);
+        assert_int_equal(done,
+                         sql_number("SELECT count(*) FROM run WHERE state = 'done'") - before);
         assert_true(done >= 1);
     }
     must_be_exact();
@@ -216,14 +238,18 @@ static void steps_can_be_asked_for_one_by_one(void **state)
     static const char *const stands[] = {"aggregate", "check", "publish", "retire", "done"};
     int64_t before = published();
     for (int i = 1; i < 5; i++) { /* none is open */
-        must_exit(0, "$BIN/tandem-batch run --step %s 2>$TANDEM_LOCAL/step.log && grep -q 'nothing to do' $TANDEM_LOCAL/step.log", steps[i]);
+        must_exit(
+            0,
+            "$BIN/tandem-batch run --step %s 2>$TANDEM_LOCAL/step.log && grep -q 'nothing to do' $TANDEM_LOCAL/step.log",
+            steps[i]);
         assert_int_equal(open_runs(), 0);
     }
     feed(500, seed++, NULL);
     for (int i = 0; i < 5; i++) {
         for (int again = 0; again < 2; again++)
             must_exit(0, "$BIN/tandem-batch run --step %s", steps[i]);
-        char *is = output_of("psql -XAtq \"$TANDEM_POSTGRES\" -c 'SELECT state FROM run ORDER BY n DESC LIMIT 1' | tr -d '\\n'");
+        char *is = output_of(
+            "psql -XAtq \"$TANDEM_POSTGRES\" -c 'SELECT state FROM run ORDER BY n DESC LIMIT 1' | tr -d '\\n'");
         assert_string_equal(is, stands[i]);
         free(is);
         for (int earlier = 1; earlier < i; earlier++) /* past it */
