@@ -116,6 +116,9 @@ $(out)/tests/unit/test_event_against_slow: $(slow_decoder:%.c=$(out)/%.o)
 $(out)/tests/simulation/test_simulation: LDFLAGS += -Wl,--wrap=poll
 $(out)/tests/simulation/test_simulation: $(patsubst %,$(out)/tests/integration/%.o,deployment redis_server redis_state)
 
+# The nightly scheduler's tests set its wall clock.
+$(out)/tests/integration/test_nightly: LDFLAGS += -Wl,--wrap=clock_unix_ms
+
 # A server that says what it is told to.
 $(out)/tests/unit/test_redis_replies: $(patsubst %,$(out)/tests/fuzz/%.o,canned_redis harness)
 

@@ -70,10 +70,10 @@ static int step_bound(struct run *run, struct err *err)
 
 static int step_work(struct run *run, int i, struct err *err)
 {
-    progress_begin(&run->progress, "run %" PRId64 ", step %d of %d, %s", run->n, i + 1, RUN_STEPS,
-                   run_step_names[i]);
+    run_progress_begin(&run->progress, "run %" PRId64 ", step %d of %d, %s", run->n, i + 1,
+                       RUN_STEPS, run_step_names[i]);
     int failed = step_bound(run, err) || steps[i].work(run, err);
-    progress_clear(&run->progress);
+    run_progress_clear(&run->progress);
     return failed ? err_prefix(err, "run %" PRId64 ", step %s: ", run->n, run_step_names[i]) : 0;
 }
 

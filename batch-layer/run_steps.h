@@ -5,8 +5,8 @@
 #ifndef TANDEM_BATCH_RUN_STEPS_H
 #define TANDEM_BATCH_RUN_STEPS_H
 
-#include "batch-layer/progress.h"
 #include "batch-layer/run_options.h"
+#include "batch-layer/run_progress.h"
 #include "handover/database.h"
 
 #define RUN_LOG "run"
@@ -24,7 +24,7 @@ struct run {
     int64_t drift;                    /* -1: not compared */
     char step[16];                    /* whose row of run_step is open; "": none */
     int attempt;                      /* of that step */
-    struct progress progress;
+    struct run_progress progress;
     /* of this process: */
     int64_t began_us;  /* clock_monotonic_us */
     char failure[512]; /* of the attempt before, not yet written down */

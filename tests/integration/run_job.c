@@ -16,16 +16,16 @@ void job_begins(const char *arguments, const char *halt_at)
         "rm -f $TANDEM_LOCAL/job.exit $TANDEM_LOCAL/job.pid; : >>$TANDEM_LOCAL/log/job.log; "
         "(TANDEM_HALT_AT=%s sh -c 'echo $$ >$TANDEM_LOCAL/job.pid; exec $BIN/tandem-batch %s' "
         ">>$TANDEM_LOCAL/log/job.log 2>&1; echo $? >$TANDEM_LOCAL/job.exit) &",
-        halt_at ? halt_at : "none", arguments);
+        halt_at, arguments);
     log_mark("job");
     wait_until(10, "[ -s $TANDEM_LOCAL/job.pid ]");
-    if (halt_at)
-        wait_until(40, JOB "grep -q '^State:.T' /proc/$job/status");
+    wait_until(40, JOB "grep -q '^State:.T' /proc/$job/status 2>>$TANDEM_LOCAL/job.err || "
+                       "[ -s $TANDEM_LOCAL/job.exit ]");
 }
 
 void job_goes_on(void)
 {
-    must_exit(0, JOB "kill -CONT $job");
+    must_exit(0, JOB "[ -s $TANDEM_LOCAL/job.exit ] || kill -CONT $job");
 }
 
 void job_is_told_to_stop(void)

@@ -5,9 +5,9 @@
 #ifndef TANDEM_TESTS_RUN_JOB_H
 #define TANDEM_TESTS_RUN_JOB_H
 
-/* Starts `tandem-batch ARGUMENTS` and returns once it stands still at the failpoint; NULL: it does not. */
+/* Starts `tandem-batch ARGUMENTS` and returns once it stands still at the failpoint, or has ended before. */
 void job_begins(const char *arguments, const char *halt_at);
-void job_goes_on(void);
+void job_goes_on(void);         /* nothing, when it has ended */
 void job_is_told_to_stop(void); /* SIGTERM */
 /* Waits until it has ended; its exit code. */
 int job_ends(int seconds);
