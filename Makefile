@@ -131,6 +131,8 @@ $(older): $(bin)/older/tandem-%: $(out)/older/catalogue.o $(layer_libraries) $(s
 	$(if $(quiet),@echo "  LD  $@")
 	$(quiet)$(CC) $(LDFLAGS) -o $@ $(patsubst serve,$(out)/serving-layer/main.o,$(filter serve,$*))$(patsubst %,$(out)/%-layer/main.o,$(filter speed batch,$*)) $< $(layer_libraries) $(shared) $(libs)
 $(out)/tests/integration/test_new_view: $(older)
+# The nightly scheduler's tests set its wall clock.
+$(out)/tests/integration/test_nightly: LDFLAGS += -Wl,--wrap=clock_unix_ms
 
 # A server that says what it is told to.
 $(out)/tests/unit/test_redis_replies: $(patsubst %,$(out)/tests/fuzz/%.o,canned_redis harness)

@@ -17,15 +17,16 @@ struct facts {
     const struct run *run;
     const struct quality_limits *limits;
     const struct quality_totals *totals;
-    PGresult *figures; /* name, of, of this run, of the last ones */
-    double span_ms, past_span_ms, past_runs;
+    PGresult *figures; /* name, of; of this run; a ms of the last ones */
+    double span_ms, past_runs;
     double out_of_order; /* partitions */
 };
 
 enum { NAME, OF, NOW, PAST };
 
 struct figure {
-    double now, past;
+    double now;
+    double past; /* a ms, in the last runs' mean */
 };
 
 static double number(const PGresult *result, int row, int column)
@@ -115,7 +116,7 @@ static void rate_measure(const struct facts *facts, struct figure figure, double
                          const char *what, const char *of, struct quality_finding *out)
 {
     char span[32];
-    double expected = figure.past * facts->span_ms / facts->past_span_ms;
+    double expected = figure.past * facts->span_ms;
     double more = figure.now > expected ? figure.now : expected;
     double less = figure.now > expected ? expected : figure.now;
     double factor = less <= 0 || more / less > BEYOND ? BEYOND : more / less;
@@ -135,7 +136,7 @@ static void events_measure(const struct facts *facts, struct quality_finding *ou
     SAY(out, "too few to judge");
     for (int r = 0; r < PQntuples(facts->figures); r++) {
         struct figure figure = {number(facts->figures, r, NOW), number(facts->figures, r, PAST)};
-        double expected = figure.past * facts->span_ms / facts->past_span_ms;
+        double expected = figure.past * facts->span_ms;
         if (strcmp(PQgetvalue(facts->figures, r, NAME), "events") == 0)
             rate_measure(facts, figure, figure.now > expected ? figure.now : expected, "partition",
                          PQgetvalue(facts->figures, r, OF), out);
@@ -153,7 +154,7 @@ static void revenue_measure(const struct facts *facts, struct quality_finding *o
             continue;
         struct figure revenue = {number(facts->figures, r, NOW), number(facts->figures, r, PAST)};
         struct figure sales = figure_of(facts, "sales", currency);
-        double expected = sales.past * facts->span_ms / facts->past_span_ms;
+        double expected = sales.past * facts->span_ms;
         rate_measure(facts, revenue, sales.now > expected ? sales.now : expected, "minor units of",
                      currency, out);
     }
@@ -192,7 +193,7 @@ static void missing_measure(const struct facts *facts, const char *name, struct 
 {
     struct figure part = figure_of(facts, name, NULL);
     if (!has_past(facts, out) || !is_many(facts, whole.now, out) ||
-        !is_many(facts, whole.past, out))
+        !is_many(facts, whole.past * facts->span_ms, out))
         return;
     double now = 100 * part.now / whole.now, past = 100 * part.past / whole.past;
     out->judged = true;
@@ -282,18 +283,27 @@ static int figures_complete(const struct run *run, const struct quality_totals *
                : 0;
 }
 
+/*
+ * The mean of the last runs, a ms of their spans, is one without the highest and the lowest: after one night that was out of
+ * the ordinary the next is judged as before. A run that has no row of a figure had none of it.
+ */
 static PGresult *figures_read(const struct run *run, struct err *err)
 {
     return statement_query(
         run->db, err,
-        "WITH past AS MATERIALIZED (SELECT r.n FROM run_figure f JOIN run r USING (n)"
-        " WHERE f.name = 'span_ms' AND f.value >= %" PRId64 " AND f.n < %" PRId64
+        "WITH past AS MATERIALIZED (SELECT r.n, f.value::float8 AS span FROM run_figure f"
+        " JOIN run r USING (n) WHERE f.name = 'span_ms' AND f.value > 0 AND f.value >= %" PRId64
+        " AND f.n < %" PRId64
         " AND r.kind = 'run' AND r.published_at IS NOT NULL ORDER BY r.n DESC LIMIT %d),"
-        " had AS (SELECT name, of, sum(value) AS value FROM run_figure WHERE n IN"
-        " (SELECT n FROM past) GROUP BY name, of"
-        " UNION ALL SELECT 'runs', '', count(*) FROM past),"
+        " runs AS (SELECT count(*) AS n FROM past),"
+        " rate AS (SELECT f.name, f.of, f.value / past.span AS value FROM past"
+        " JOIN run_figure f USING (n)),"
+        " had AS (SELECT name, of, (sum(value) - greatest(max(value), 0) - CASE WHEN count(*) ="
+        " (SELECT n FROM runs) THEN min(value) ELSE least(min(value), 0) END) /"
+        " greatest((SELECT n FROM runs) - 2, 1) AS value FROM rate GROUP BY name, of"
+        " UNION ALL SELECT 'runs', '', n FROM runs),"
         " has AS (SELECT name, of, value FROM run_figure WHERE n = %" PRId64 ")"
-        " SELECT name, of, coalesce(has.value, 0)::float8, coalesce(had.value, 0)::float8"
+        " SELECT name, of, coalesce(has.value, 0)::float8, coalesce(had.value, 0)"
         " FROM has FULL JOIN had USING (name, of) ORDER BY name, of",
         run->settings->limits.span_s * 1000, run->n, QUALITY_PAST_RUNS, run->n);
 }
@@ -322,9 +332,7 @@ static int facts_read(struct facts *facts, struct err *err)
     facts->figures = figures_read(facts->run, err);
     if (!facts->figures)
         return -1;
-    struct figure span = figure_of(facts, "span_ms", "");
-    facts->span_ms = span.now;
-    facts->past_span_ms = span.past;
+    facts->span_ms = figure_of(facts, "span_ms", "").now;
     facts->past_runs = figure_of(facts, "runs", "").past;
     return 0;
 }

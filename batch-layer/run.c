@@ -69,10 +69,10 @@ static int step_bound(struct run *run, struct err *err)
 
 static int step_work(struct run *run, int i, struct err *err)
 {
-    progress_begin(&run->progress, "run %" PRId64 ", step %d of %d, %s", run->n, i + 1, RUN_STEPS,
-                   run_step_names[i]);
+    run_progress_begin(&run->progress, "run %" PRId64 ", step %d of %d, %s", run->n, i + 1,
+                       RUN_STEPS, run_step_names[i]);
     int failed = step_bound(run, err) || steps[i].work(run, err);
-    progress_clear(&run->progress);
+    run_progress_clear(&run->progress);
     return failed ? err_prefix(err, "run %" PRId64 ", step %s: ", run->n, run_step_names[i]) : 0;
 }
 
@@ -208,7 +208,10 @@ static int session_begin(struct run *run, bool first, struct err *err)
     run->db = connect_patiently(run->settings, err);
     if (!run->db || lock_take(run, first, err))
         return -1;
-    return run_step_fail(run, run->failure, err);
+    if (*run->failure && run_step_fail(run, run->failure, err))
+        return -1;
+    run->failure[0] = 0;
+    return 0;
 }
 
 /* Everything from where the run stands to its end. */
@@ -228,10 +231,13 @@ static int attempt(struct run *run, uint64_t views, bool first, struct err *err)
 /* The step's row says why, if Postgres can be told; else the next attempt tells it. */
 static void attempt_failed(struct run *run, const struct err *err)
 {
-    struct err ignored = {0};
-    snprintf(run->failure, sizeof run->failure, "%s", err->message);
-    if (run->db && PQstatus(run->db) == CONNECTION_OK)
-        run_step_fail(run, run->failure, &ignored);
+    struct err unheard = {0};
+    bool ours = run->db && !run->locked && run->n;
+    if (ours)
+        snprintf(run->failure, sizeof run->failure, "%s", err->message);
+    if (ours && PQstatus(run->db) == CONNECTION_OK &&
+        run_step_fail(run, run->failure, &unheard) == 0)
+        run->failure[0] = 0;
     PQfinish(run->db);
     run->db = NULL;
 }

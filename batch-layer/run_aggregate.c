@@ -136,8 +136,8 @@ static int event_take(struct aggregate *a, const struct event *event, int64_t of
         forget_keep(a, offset, event->user);
     run_figures_take(a->figures, a->partition, event, !changed, a->chunk_ms);
     if (a->events % PROGRESS_EVENTS == 0)
-        progress_show(&a->run->progress, a->offsets_done + offset - a->from, a->offsets_all,
-                      "records");
+        run_progress_show(&a->run->progress, a->offsets_done + offset - a->from, a->offsets_all,
+                          "records");
     return 0;
 }
 
@@ -283,7 +283,7 @@ static int part(struct aggregate *a, struct err *err)
     a->first = false;
     a->chunk_events += a->events;
     a->offsets_done += a->to - a->from;
-    progress_clear(&run->progress);
+    run_progress_clear(&run->progress);
     log_info(RUN_LOG,
              "aggregated n=%" PRId64 " partition=%d offset=%" PRId64 " of=%" PRId64
              " events=%" PRId64,

@@ -47,7 +47,7 @@ static int archive_wait(struct run *run, struct err *err)
 /* Says what to do when nothing seems to come. */
 static void hint(struct run *run, int archived, int64_t waited_s)
 {
-    progress_clear(&run->progress);
+    run_progress_clear(&run->progress);
     log_warn(RUN_LOG,
              "waiting for the archive n=%" PRId64 " partitions=%d/%d seconds=%" PRId64
              ": is `tandem-batch archive` running?",
@@ -63,7 +63,7 @@ static int wait_for_archive(struct run *run, struct err *err)
         int archived = barriers_archived(run, err);
         if (archived < 0 || archived == run->partitions)
             return archived < 0 ? -1 : 0;
-        progress_show(&run->progress, archived, run->partitions, "partitions in the archive");
+        run_progress_show(&run->progress, archived, run->partitions, "partitions in the archive");
         int64_t waited_s = (clock_monotonic_us() - start) / 1000000;
         if (waited_s >= run->settings->wait_s)
             return err_set(err, ERR_RETRY,

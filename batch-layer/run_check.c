@@ -175,7 +175,7 @@ static int compare(struct run *run, struct speed_side *side, struct segment_chec
 
 static void drift_report(struct run *run, const struct segment_check *check)
 {
-    progress_clear(&run->progress);
+    run_progress_clear(&run->progress);
     for (size_t i = 0; i < check->n_lines; i++)
         log_error(RUN_LOG, "%s", check->line[i]);
     log_error(RUN_LOG,
@@ -196,7 +196,7 @@ static int check_speed(struct run *run, char *detail, size_t detail_bytes, struc
     int failed = compare(run, side, &check, &why, err);
     run->drift = failed ? -1 : check.drift;
     if (failed > 0) {
-        progress_clear(&run->progress);
+        run_progress_clear(&run->progress);
         log_warn(RUN_LOG, "not compared with the speed layer: %s", why.message);
         snprintf(detail, detail_bytes, "not compared: %.250s", why.message);
     } else if (!failed)
@@ -214,7 +214,7 @@ static int check_quality(struct run *run, struct quality *quality, struct qualit
 {
     if (totals_read(run, totals, err) || quality_measure(quality, run, totals, err))
         return -1;
-    progress_clear(&run->progress);
+    run_progress_clear(&run->progress);
     if (quality->failed && quality_store(quality, run, err))
         return -1;
     run->refused = quality->failed > 0;

@@ -103,7 +103,7 @@ static size_t check_rows(struct option_row *rows, struct run_settings *s)
          .initial = "5",
          .unit = "times",
          .sentence =
-             "events and revenue may be so many times more or less than the mean of the last 7 runs",
+             "events and revenue may be so many times more or less than the last 7 runs, their highest and lowest left out",
          .into = &s->limits.factor,
          .min = 1,
          .max = 1000000},

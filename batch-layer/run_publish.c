@@ -175,7 +175,7 @@ static int publish(struct run *run, PGconn *reader, struct err *err)
     if (statement_run(run->db, err, "COMMIT") < 0)
         return -1;
     failpoint("run:publish:after-commit");
-    progress_clear(&run->progress);
+    run_progress_clear(&run->progress);
     log_info(RUN_LOG, "published n=%" PRId64 " rows=%" PRId64 " user_states=%" PRId64, run->n, rows,
              states);
     return 0;

@@ -123,12 +123,32 @@ static int step_row_update(struct run *run, const char *set, const char *value, 
     return database_run(run->db, err, sql, 5, (const char *[]){n, run->step, attempt, value, text});
 }
 
+/* A failure before the step had a row of its own, such as a connection that broke between two steps. */
+static int step_row_fail(struct run *run, const char *failure, struct err *err)
+{
+    char n[24];
+    snprintf(n, sizeof n, "%" PRId64, run->n);
+    return database_run(
+        run->db, err,
+        "INSERT INTO run_step (n, step, attempt, finished_at, failure)"
+        " SELECT r.n, r.state, 1 + (SELECT coalesce(max(attempt), 0) FROM run_step s"
+        " WHERE s.n = r.n AND s.step = r.state), clock_timestamp(), $2"
+        " FROM run r WHERE r.n = $1 AND r.state <> 'done'",
+        2, (const char *[]){n, failure});
+}
+
 int run_step_fail(struct run *run, const char *failure, struct err *err)
 {
-    if (!*run->step)
-        return 0;
-    if (statement_run(run->db, err, "ROLLBACK") < 0 ||
-        step_row_update(run, "rows = $4::int8, failure = $5", NULL, failure, err))
+    if (statement_run(run->db, err, "ROLLBACK") < 0)
+        return -1;
+    int64_t open = 0;
+    if (*run->step && statement_number(run->db, err, &open,
+                                       "SELECT count(*) FROM run_step WHERE n = %" PRId64
+                                       " AND step = '%s' AND attempt = %d AND finished_at IS NULL",
+                                       run->n, run->step, run->attempt))
+        return -1;
+    if (open ? step_row_update(run, "rows = $4::int8, failure = $5", NULL, failure, err)
+             : step_row_fail(run, failure, err))
         return -1;
     run->step[0] = 0;
     return 0;

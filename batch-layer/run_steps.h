@@ -5,8 +5,8 @@
 #ifndef TANDEM_BATCH_RUN_STEPS_H
 #define TANDEM_BATCH_RUN_STEPS_H
 
-#include "batch-layer/progress.h"
 #include "batch-layer/run_options.h"
+#include "batch-layer/run_progress.h"
 #include "handover/database.h"
 
 #define RUN_LOG "run"
@@ -26,10 +26,10 @@ struct run {
     int64_t drift;                    /* -1: not compared */
     char step[16];                    /* whose row of run_step is open; "": none */
     int attempt;                      /* of that step */
-    struct progress progress;
+    struct run_progress progress;
     /* of this process: */
     int64_t began_us;  /* clock_monotonic_us */
-    char failure[512]; /* of the attempt before */
+    char failure[512]; /* of the attempt before, not yet written down */
     int64_t opened;    /* the run that it has opened; 0: none */
     bool drifted;      /* in any run that it has worked on */
     bool locked;       /* another run holds the lock */
@@ -61,7 +61,7 @@ int run_step_begin(struct run *run, const char *step, struct err *err);
 int run_step_end(struct run *run, int64_t rows, struct err *err, const char *detail, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Writes down why the attempt under way failed, if there is one. The transaction that it has left is rolled back. */
+/* Writes down why an attempt of the step failed at which run->n stands. The transaction that it has left is rolled back. */
 int run_step_fail(struct run *run, const char *failure, struct err *err);
 
 /* Moves the run's state by compare-and-set: part of the transaction that ends the step. run->state follows at once. */

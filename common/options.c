@@ -333,7 +333,7 @@ static void take_flag(const struct options *o, int found, char **argv)
     o->given[i] = optarg ? optarg : "1";
     if (o->rows[i].type != OPTION_LIST)
         return;
-    if (!*optarg || !option_take(&o->rows[i], optarg))
+    if (!optarg || !*optarg || !option_take(&o->rows[i], optarg))
         refuse_value(o, i, optarg);
     o->given[i] = ""; /* more may come */
 }

@@ -202,6 +202,9 @@ static void run_put(struct metrics *out, const struct last_run *run)
                       "Time that the last run took, from begun to ended.",
                       (double)(run->finished_ms - run->started_ms) / 1000);
     }
+    metrics_gauge(out, "tandem_run_checks_failed",
+                  "Checks of the data that have kept the last run from publishing.",
+                  (double)run->checks_failed);
     if (run->drift >= 0)
         metrics_gauge(out, "tandem_run_drift",
                       "Counters in which the last run found batch and speed layer to differ.",

@@ -22,10 +22,12 @@ static const char head[] = "{\"runs\":";
 static const char runs_sql[] =
     "SELECT json_agg(json_build_object('n', n, 'kind', kind, 'state', state,"
     " 'started_at', " MS("started_at") ", 'published_at', " MS("published_at") ", 'finished_at', " MS("finished_at") ","
-    " 'events', events, 'drift', drift, 'boundary', boundary, 'steps', steps) ORDER BY n DESC)"
+    " 'events', events, 'drift', drift, 'boundary', boundary, 'steps', steps, 'checks', checks) ORDER BY n DESC)"
     " FROM (SELECT r.*, (SELECT coalesce(json_agg(json_build_object('step', s.step, 'attempt', s.attempt,"
-    " 'started_at', " MS("s.started_at") ", 'finished_at', " MS("s.finished_at") ", 'rows', s.rows, 'detail', s.detail)"
-    " ORDER BY s.started_at, s.attempt), '[]') FROM run_step s WHERE s.n = r.n) AS steps"
+    " 'started_at', " MS("s.started_at") ", 'finished_at', " MS("s.finished_at") ", 'rows', s.rows, 'detail', s.detail,"
+    " 'failure', s.failure) ORDER BY s.started_at, s.attempt), '[]') FROM run_step s WHERE s.n = r.n) AS steps,"
+    " (SELECT coalesce(json_agg(json_build_object('name', c.name, 'result', c.result, 'measured', c.measured, 'limit', c.\"limit\","
+    " 'unit', c.unit, 'says', c.says) ORDER BY c.name), '[]') FROM run_check c WHERE c.n = r.n) AS checks"
     " FROM run r ORDER BY n DESC LIMIT $1::int8) newest";
 /* clang-format on */
 

@@ -74,7 +74,8 @@ static int look_at_runs(struct watcher *watcher, struct look *look, struct err *
     PGresult *rows = database_query(
         watcher->db, err,
         "SELECT n, kind, state, (extract(epoch FROM started_at) * 1000)::int8, "
-        "(extract(epoch FROM finished_at) * 1000)::int8, events, drift FROM run ORDER BY n DESC LIMIT 1",
+        "(extract(epoch FROM finished_at) * 1000)::int8, events, drift, (SELECT count(*) FROM run_check c "
+        "WHERE c.n = run.n AND c.result = 'failed') FROM run ORDER BY n DESC LIMIT 1",
         0, NULL);
     if (!rows)
         return -1;
@@ -87,6 +88,7 @@ static int look_at_runs(struct watcher *watcher, struct look *look, struct err *
         run->finished_ms = number_of(rows, 0, 4, -1);
         run->events = number_of(rows, 0, 5, 0);
         run->drift = number_of(rows, 0, 6, -1);
+        run->checks_failed = number_of(rows, 0, 7, 0);
     }
     PQclear(rows);
     return 0;

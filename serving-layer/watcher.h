@@ -19,6 +19,7 @@ struct last_run {
     char kind[16], state[16];
     int64_t started_ms, finished_ms, events; /* finished_ms -1: not yet */
     int64_t drift;                           /* -1: not compared */
+    int64_t checks_failed;                   /* of the data: nothing is published */
 };
 
 struct last_audit {

@@ -134,6 +134,7 @@ static void a_run_is_seen_from_its_number_to_its_drift(void **state)
     assert_true(figure(SERVE, "tandem_run_number ") == 1);
     assert_true(figure(SERVE, "tandem_run_events ") == 1002);
     assert_true(figure(SERVE, "tandem_run_drift ") == 0);
+    assert_true(figure(SERVE, "tandem_run_checks_failed ") == 0);
     becomes(ARCHIVE, "tandem_archive_barriers_total ", 4);
     assert_true(figure(SPEED, "tandem_speed_events_total{") == 1002); /* a barrier is no event */
     must_be_exact();

@@ -11,7 +11,7 @@
 
 #include "batch-layer/backoff.h"
 #include "batch-layer/night.h"
-#include "batch-layer/progress.h"
+#include "batch-layer/run_progress.h"
 
 /* "2026-03-29 00:59:59", UTC. */
 static time_t utc(const char *text)
@@ -155,19 +155,19 @@ static void progress_says_how_much_and_how_long_yet(void **state)
 {
     (void)state;
     char text[160];
-    progress_text(text, sizeof text, "run 7, aggregate", 250, 1000, "records", 20000000);
+    run_progress_text(text, sizeof text, "run 7, aggregate", 250, 1000, "records", 20000000);
     assert_string_equal(text, "run 7, aggregate: 250 of 1000 records, 25 %, about 1 min 0 s left");
-    progress_text(text, sizeof text, "r", 10, 1000000, "records", 1000000);
+    run_progress_text(text, sizeof text, "r", 10, 1000000, "records", 1000000);
     assert_string_equal(text, "r: 10 of 1000000 records, 0 %, about 27 h 46 min left");
-    progress_text(text, sizeof text, "r", 5, 10, "records", 500000); /* too early to say */
+    run_progress_text(text, sizeof text, "r", 5, 10, "records", 500000); /* too early to say */
     assert_string_equal(text, "r: 5 of 10 records, 50 %");
-    progress_text(text, sizeof text, "r", 0, 10, "records", 9000000);
+    run_progress_text(text, sizeof text, "r", 0, 10, "records", 9000000);
     assert_string_equal(text, "r: 0 of 10 records, 0 %");
-    progress_text(text, sizeof text, "r", 10, 10, "records", 9000000);
+    run_progress_text(text, sizeof text, "r", 10, 10, "records", 9000000);
     assert_string_equal(text, "r: 10 of 10 records, 100 %");
-    progress_text(text, sizeof text, "run 7, publish", 0, 0, "", 9000000);
+    run_progress_text(text, sizeof text, "run 7, publish", 0, 0, "", 9000000);
     assert_string_equal(text, "run 7, publish");
-    progress_text(text, 12, "run 7, aggregate", 5, 10, "records", 9000000);
+    run_progress_text(text, 12, "run 7, aggregate", 5, 10, "records", 9000000);
     assert_string_equal(text, "run 7, aggr");
 }
 

@@ -20,7 +20,7 @@ function Timeline({ run }) {
         <li key={`${s.step}${s.attempt}`}>
           <span class="step">{s.step}{s.attempt > 1 && ` (attempt ${s.attempt})`}</span>
           <span class="track"><i class={s.finished_at ? '' : 'open'} style={{ left: share(s.started_at - run.started_at), width: share(took(s.started_at, s.finished_at) ?? end - s.started_at) }} /></span>
-          <span class="number">{s.finished_at ? span(took(s.started_at, s.finished_at)) : 'not finished'}</span>
+          <span class="number">{s.failure ? 'failed' : s.finished_at ? span(took(s.started_at, s.finished_at)) : 'not finished'}</span>
         </li>
       ))}
     </ol>
@@ -36,7 +36,26 @@ function Steps({ run }) {
         { name: 'Began', of: (s) => moment(s.started_at) },
         { name: 'Took', number: true, of: (s) => span(took(s.started_at, s.finished_at)) },
         { name: 'Rows', number: true, of: (s) => count(s.rows) },
-        { name: 'Says', of: (s) => s.detail ?? absent },
+        { name: 'Says', of: (s) => s.failure ?? s.detail ?? absent },
+      ]} />
+    </details>
+  );
+}
+
+const shows = { passed: 'ok', failed: 'drift', accepted: 'behind', warned: 'drift', 'not judged': 'idle' };
+
+/** What the data was like: open by itself only where something failed. */
+function Checks({ run }) {
+  if (!run.checks.length) return null;
+  return (
+    <details open={run.checks.some((c) => c.result === 'failed')}>
+      <summary>Checks of the data</summary>
+      <Table caption={`Checks of run ${run.n}`} rows={run.checks} columns={[
+        { name: 'Check', of: (c) => c.name },
+        { name: 'Result', of: (c) => <State state={shows[c.result]}>{c.result}</State> },
+        { name: 'Measured', number: true, of: (c) => (c.measured === null ? absent : c.measured.toFixed(1)) },
+        { name: 'Limit', number: true, of: (c) => `${c.limit} ${c.unit}` },
+        { name: 'Says', of: (c) => c.says },
       ]} />
     </details>
   );
@@ -53,6 +72,7 @@ function Run({ run }) {
       </dl>
       {run.steps.length ? <Timeline run={run} /> : <Empty>No step has begun.</Empty>}
       <Steps run={run} />
+      <Checks run={run} />
     </Panel>
   );
 }

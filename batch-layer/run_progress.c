@@ -1,4 +1,4 @@
-#include "batch-layer/progress.h"
+#include "batch-layer/run_progress.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -19,8 +19,8 @@ static void duration_text(char *into, size_t bytes, int64_t s)
         snprintf(into, bytes, "%" PRId64 " h %" PRId64 " min", s / 3600, s / 60 % 60);
 }
 
-void progress_text(char *into, size_t bytes, const char *what, int64_t done, int64_t total,
-                   const char *unit, int64_t took_us)
+void run_progress_text(char *into, size_t bytes, const char *what, int64_t done, int64_t total,
+                       const char *unit, int64_t took_us)
 {
     char left[48];
     if (total <= 0) {
@@ -36,18 +36,18 @@ void progress_text(char *into, size_t bytes, const char *what, int64_t done, int
     snprintf(into + n, bytes - (size_t)n, ", about %s left", left);
 }
 
-static void line_write(struct progress *progress, int64_t done, int64_t total, const char *unit)
+static void line_write(struct run_progress *progress, int64_t done, int64_t total, const char *unit)
 {
     char text[160], line[192];
     int64_t now_us = clock_monotonic_us();
-    progress_text(text, sizeof text, progress->what, done, total, unit,
-                  now_us - progress->began_us);
+    run_progress_text(text, sizeof text, progress->what, done, total, unit,
+                      now_us - progress->began_us);
     int n = snprintf(line, sizeof line, "\r\033[K%s", text);
     progress->shown_us = now_us;
     progress->stands = n > 0 && write(STDERR_FILENO, line, (size_t)n) > 0;
 }
 
-void progress_begin(struct progress *progress, const char *format, ...)
+void run_progress_begin(struct run_progress *progress, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -59,13 +59,13 @@ void progress_begin(struct progress *progress, const char *format, ...)
         line_write(progress, 0, 0, "");
 }
 
-void progress_show(struct progress *progress, int64_t done, int64_t total, const char *unit)
+void run_progress_show(struct run_progress *progress, int64_t done, int64_t total, const char *unit)
 {
     if (progress->terminal && clock_monotonic_us() - progress->shown_us >= EVERY_US)
         line_write(progress, done, total, unit);
 }
 
-void progress_clear(struct progress *progress)
+void run_progress_clear(struct run_progress *progress)
 {
     if (progress->stands && write(STDERR_FILENO, "\r\033[K", 4) > 0)
         progress->stands = false;
