@@ -50,7 +50,7 @@ def tandem(*command):
 
 
 def newest_run():
-    return json.loads(tandem("tandem-batch", "status", "--json"))["runs"][0]
+    return max(json.loads(tandem("tandem-batch", "status", "--json"))["runs"], key=lambda run: run["n"])
 
 
 def stack(*command):
@@ -83,7 +83,7 @@ class Nights(unittest.TestCase):
     def night(self, retry_delay=timedelta(seconds=1)):
         """A run of the DAG: its state, and (state, tries) by task. Airflow's own way to run one, with a shorter wait for retries."""
         from airflow.dag_processing.dagbag import DagBag
-        bag = DagBag(HOME / "dags", include_examples=False)
+        bag = DagBag(HOME / "dags")
         self.assertEqual(bag.import_errors, {})
         dag = bag.dags["tandem_nightly"]
         for task in dag.tasks:
@@ -132,9 +132,11 @@ class Nights(unittest.TestCase):
             file.write(f"if [ -e {first} ]; then touch {second}; TANDEM_WAIT_S=120; else touch {first}; fi\n")
         comes_back = threading.Thread(target=start_archive_after, args=(second,))
         comes_back.start()
-        state, tasks = self.night()
-        second.touch()  # had there been no second try: the thread ends
-        comes_back.join()
+        try:
+            state, tasks = self.night()
+        finally:
+            second.touch()  # had there been no second try: the thread ends
+            comes_back.join()
         self.assertEqual((state, tasks["extract"]), ("success", ("success", 2)))
         self.assertEqual(self.called(), [])
 
