@@ -26,9 +26,9 @@ CPPFLAGS += $(shell pkg-config --cflags libpq 2>/dev/null)
 LDFLAGS  += $(sanitize) -pthread
 
 libs_speed := -lrdkafka -lhiredis -lpq -levent
-libs_batch := -lrdkafka -lhiredis -lpq -levent
+libs_batch := -lrdkafka -lhiredis -lpq -levent -lm
 libs_serve := -levent -levent_pthreads -lrdkafka -lhiredis -lpq -ljansson -lsodium -lz -lm
-libs_feed  := -lrdkafka -lpq -lcurl -llzma -lm
+libs_feed  := -lrdkafka -lpq -lcurl -llzma
 
 programs := tandem-speed tandem-batch tandem-serve tandem-feed
 
@@ -182,7 +182,7 @@ build/browser/npm.done: $(addprefix tests/browser/,package.json package-lock.jso
 .PHONY: soak simulation-mutants
 SCHEDULES ?= 10000
 soak: $(out)/tests/simulation/test_simulation
-	SCHEDULES=$(SCHEDULES) $<
+	@tests/simulation/soak $< $(SCHEDULES) $(JOBS)
 simulation-mutants:
 	@tests/simulation/mutants
 
@@ -201,6 +201,14 @@ test-deb: deb
 .PHONY: test-airflow
 test-airflow: all
 	@TANDEM_BIN=$(bin) tests/airflow/run
+# deploy/kubernetes and docker-compose.yml without a cluster or an engine: schemas, rules, commands.
+.PHONY: test-manifests
+test-manifests: all
+	@TANDEM_BIN=$(bin) tests/manifests/run
+# docker-compose.yml on a real engine; where none can be had it says so.
+.PHONY: test-compose
+test-compose:
+	@tests/compose/run
 
 test-programs: $(foreach kind,unit laws integration simulation,$$(call test_programs,$(kind)))
 
@@ -271,6 +279,8 @@ help:
 	@echo "make test-airflow       the nightly DAG in the real Airflow"
 	@echo "make install | uninstall [DESTDIR=] [PREFIX=/usr/local]"
 	@echo "make deb                a Debian package into build/deb"
+	@echo "make test-manifests     Kubernetes and compose files against schemas and programs"
+	@echo "make test-compose       docker-compose.yml on a Docker engine, every container killed"
 	@echo "make screenshots        pictures of the console's pages into docs/screenshots"
 	@echo "make chaos KILLS=n      kills at random under load, then a verdict: exact?   [SEED=n]"
 	@echo "make soak [SCHEDULES=10000]   random schedules of the real layers, step by step"

@@ -7,10 +7,17 @@
 #ifndef TANDEM_BATCH_RUN_H
 #define TANDEM_BATCH_RUN_H
 
+#include <stdbool.h>
+
 /*
  * Names at which TANDEM_CRASH_AT lets a run die (common/failpoint.h), in the order in which a run comes by; NULL at the end.
  * A run over at least one event passes all of them.
  */
 extern const char *const run_failpoints[];
+
+struct run_settings; /* run_options.h */
+
+/* All of it, signals and deadline included: an exit code. stop_install comes before. */
+int run_work(const struct run_settings *settings, bool rebuild);
 
 #endif

@@ -14,12 +14,16 @@
 
 #include "batch-layer/copy.h"
 #include "batch-layer/master_dataset.h"
+#include "batch-layer/run_figures.h"
 #include "batch-layer/run_steps.h"
 #include "batch-layer/statement.h"
+#include "common/clock.h"
 #include "common/failpoint.h"
 #include "common/log.h"
 #include "common/stop.h"
 #include "views/fold.h"
+
+enum { PROGRESS_EVENTS = 4096 };
 
 struct forgotten {
     int64_t offset;
@@ -36,12 +40,15 @@ struct aggregate {
     struct names *names;
     struct fold *fold;
     struct deltas *deltas;
+    struct run_figures *figures; /* of the chunk */
     struct forgotten *forgotten;
     size_t n_forgotten, forgotten_cap;
     struct bytes forgotten_users, packed;
     int64_t events;       /* of the part */
     int64_t chunk_events; /* of the chunk so far */
+    int64_t chunk_ms;     /* when it began */
     int64_t all_events, duplicates, chunks;
+    int64_t offsets_done, offsets_all; /* of this attempt */
 };
 
 static void fold_begin(struct aggregate *a)
@@ -61,6 +68,7 @@ static void fold_end(struct aggregate *a)
 static void aggregate_free(struct aggregate *a)
 {
     fold_end(a);
+    run_figures_free(a->figures);
     free(a->forgotten);
     bytes_free(&a->forgotten_users);
     bytes_free(&a->packed);
@@ -122,10 +130,15 @@ static int event_take(struct aggregate *a, const struct event *event, int64_t of
         fold_put_state(a->fold, event->user, (struct text){"", 0});
     }
     a->events++;
-    if (!fold_event(a->fold, event, a->deltas))
+    bool changed = fold_event(a->fold, event, a->deltas);
+    if (!changed)
         a->duplicates++;
     else if (event->type == EVENT_FORGET)
         forget_keep(a, offset, event->user);
+    run_figures_take(a->figures, a->partition, event, !changed, a->chunk_ms);
+    if (a->events % PROGRESS_EVENTS == 0)
+        progress_show(&a->run->progress, a->offsets_done + offset - a->from, a->offsets_all,
+                      "records");
     return 0;
 }
 
@@ -259,13 +272,15 @@ static int checkpoint_move(struct aggregate *a, struct err *err)
 
 static int part(struct aggregate *a, struct err *err)
 {
-    const struct run *run = a->run;
+    struct run *run = a->run;
     if (checkpoint_move(a, err) || part_fold(a, err) || stage_states(a, err) ||
         stage_forgets(a, err))
         return -1;
     fold_forget_touched(a->fold);
     a->first = false;
     a->chunk_events += a->events;
+    a->offsets_done += a->to - a->from;
+    progress_clear(&run->progress);
     log_info(RUN_LOG,
              "aggregated n=%" PRId64 " partition=%d offset=%" PRId64 " of=%" PRId64
              " events=%" PRId64,
@@ -313,8 +328,10 @@ static int chunk_stage(struct aggregate *a, struct err *err)
 {
     PGconn *db = a->run->db;
     a->chunk_events = 0;
+    a->chunk_ms = clock_unix_ms();
     if (statement_run(db, err, "BEGIN") < 0 || statement_plan_by_keys(db, err) ||
         chunk_parts(a, err) || stage_rows(a, err) ||
+        run_figures_store(a->figures, db, a->run->n, err) ||
         statement_run(db, err, "UPDATE run SET events = events + %" PRId64 " WHERE n = %" PRId64,
                       a->chunk_events, a->run->n) < 0)
         return -1;
@@ -349,6 +366,11 @@ static int chunk(struct aggregate *a, struct err *err)
 
 static int all_chunks(struct aggregate *a, struct err *err)
 {
+    if (statement_number(a->run->db, err, &a->offsets_all,
+                         "SELECT coalesce(sum(r.boundary[c.partition + 1] - c.\"offset\"), 0)::int8"
+                         " FROM checkpoint c JOIN run r USING (n) WHERE n = %" PRId64,
+                         a->run->n))
+        return -1;
     if (partition_begin(a, 0, err))
         return -1;
     while (a->partition < a->run->partitions)
@@ -366,10 +388,11 @@ int run_aggregate(struct run *run, struct err *err)
         run_step_begin(run, "aggregate", err))
         return -1;
     fold_begin(&a);
+    a.figures = run_figures_new();
     int failed = all_chunks(&a, err);
     aggregate_free(&a);
     if (failed || statement_run(run->db, err, "BEGIN") < 0 || run_move(run, "check", err) ||
-        run_step_end(run, "aggregate", a.all_events, err, "chunks %" PRId64 ", duplicates %" PRId64,
+        run_step_end(run, a.all_events, err, "chunks %" PRId64 ", duplicates %" PRId64,
                      a.chunks, a.duplicates) ||
         statement_run(run->db, err, "COMMIT") < 0)
         return -1;

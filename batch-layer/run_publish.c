@@ -12,6 +12,7 @@
 #include "batch-layer/view_changes.h"
 #include "common/failpoint.h"
 #include "common/log.h"
+#include "common/stop.h"
 
 static int write_piece(struct run *run, struct copy_in *in, const struct view_change *change,
                        struct err *err)
@@ -125,7 +126,7 @@ static int publish_number(struct run *run, int64_t rows, int64_t states, int64_t
         statement_run(run->db, err, "UPDATE run SET published_at = now() WHERE n = %" PRId64,
                       run->n) < 0 ||
         run_move(run, "retire", err) ||
-        run_step_end(run, "publish", rows, err,
+        run_step_end(run, rows, err,
                      "rows %" PRId64 ", user states %" PRId64
                      ", events of forgotten users %" PRId64,
                      rows, states, forgotten))
@@ -133,14 +134,22 @@ static int publish_number(struct run *run, int64_t rows, int64_t states, int64_t
     return statement_run(run->db, err, "NOTIFY tandem_publication") < 0 ? -1 : 0;
 }
 
+/* Whoever is asked to end does so here, with everything as it was. */
+static int go_on(struct err *err)
+{
+    return stop_asked() ? err_set(err, ERR_RETRY,
+                                  "stopped before it was published: the next start goes on")
+                        : 0;
+}
+
 static int publish(struct run *run, PGconn *reader, struct err *err)
 {
     if (statement_run(run->db, err, "BEGIN") < 0 || forget_index(run, err))
         return -1;
     int64_t forgotten = forget_replace(run, err);
-    int64_t rows = forgotten < 0 ? -1 : publish_rows(run, reader, err);
+    int64_t rows = forgotten < 0 || go_on(err) ? -1 : publish_rows(run, reader, err);
     failpoint("run:publish:rows");
-    int64_t states = rows < 0 ? -1 : publish_states(run, err);
+    int64_t states = rows < 0 || go_on(err) ? -1 : publish_states(run, err);
     if (states < 0 || statement_count_anew(run->db, "user_state", states, err) ||
         publish_number(run, rows, states, forgotten, err))
         return -1;
@@ -148,6 +157,7 @@ static int publish(struct run *run, PGconn *reader, struct err *err)
     if (statement_run(run->db, err, "COMMIT") < 0)
         return -1;
     failpoint("run:publish:after-commit");
+    progress_clear(&run->progress);
     log_info(RUN_LOG, "published n=%" PRId64 " rows=%" PRId64 " user_states=%" PRId64, run->n, rows,
              states);
     return 0;

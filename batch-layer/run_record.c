@@ -58,7 +58,7 @@ int run_open(struct run *run, const struct publication *publication, struct err 
 int run_take_over(struct run *run, struct err *err)
 {
     static const char *const staged[] = {"staged_row", "staged_state", "staged_forget",
-                                         "checkpoint"};
+                                         "checkpoint", "run_figure",   "run_check"};
     if (statement_run(run->db, err, "BEGIN") < 0)
         return -1;
     for (size_t i = 0; i < sizeof staged / sizeof *staged; i++)
@@ -91,25 +91,45 @@ int run_step_begin(struct run *run, const char *step, struct err *err)
                          run->n, step, run->n, step))
         return -1;
     run->attempt = (int)attempt;
+    snprintf(run->step, sizeof run->step, "%s", step);
     return 0;
 }
 
-int run_step_end(struct run *run, const char *step, int64_t rows, struct err *err,
-                 const char *detail, ...)
+/* The row by its key: it may be told to be done, or failed, from another connection than the one that began it. */
+static int step_row_update(struct run *run, const char *set, const char *value, const char *text,
+                           struct err *err)
 {
-    char text[512], n[24], attempt[16], n_rows[24];
+    char sql[256], n[24], attempt[16];
+    snprintf(sql, sizeof sql,
+             "UPDATE run_step SET finished_at = clock_timestamp(), %s"
+             " WHERE n = $1 AND step = $2 AND attempt = $3 AND finished_at IS NULL",
+             set);
+    snprintf(n, sizeof n, "%" PRId64, run->n);
+    snprintf(attempt, sizeof attempt, "%d", run->attempt);
+    return database_run(run->db, err, sql, 5,
+                        (const char *[]){n, run->step, attempt, value, text});
+}
+
+int run_step_fail(struct run *run, const char *failure, struct err *err)
+{
+    if (!*run->step)
+        return 0;
+    if (statement_run(run->db, err, "ROLLBACK") < 0 ||
+        step_row_update(run, "rows = $4::int8, failure = $5", NULL, failure, err))
+        return -1;
+    run->step[0] = 0;
+    return 0;
+}
+
+int run_step_end(struct run *run, int64_t rows, struct err *err, const char *detail, ...)
+{
+    char text[512], n_rows[24];
     va_list args;
     va_start(args, detail);
     vsnprintf(text, sizeof text, detail, args);
     va_end(args);
-    snprintf(n, sizeof n, "%" PRId64, run->n);
-    snprintf(attempt, sizeof attempt, "%d", run->attempt);
     snprintf(n_rows, sizeof n_rows, "%" PRId64, rows);
-    return database_run(
-        run->db, err,
-        "UPDATE run_step SET finished_at = clock_timestamp(), rows = $4, detail = $5"
-        " WHERE n = $1 AND step = $2 AND attempt = $3",
-        5, (const char *[]){n, step, attempt, n_rows, text});
+    return step_row_update(run, "rows = $4, detail = $5", n_rows, text, err);
 }
 
 int run_move(struct run *run, const char *to, struct err *err)

@@ -95,7 +95,7 @@ static int prune(struct run *run, struct err *err)
                       "UPDATE run SET state = 'done', finished_at = clock_timestamp()"
                       " WHERE n <= %" PRId64 " AND finished_at IS NULL",
                       run->n) < 0 ||
-        run_step_end(run, "retire", pruned, err, "%" PRId64 " user states pruned", pruned))
+        run_step_end(run, pruned, err, "%" PRId64 " user states pruned", pruned))
         return -1;
     failpoint("run:retire:before-commit");
     return statement_run(run->db, err, "COMMIT") < 0 ? -1 : 0;

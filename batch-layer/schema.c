@@ -18,11 +18,15 @@ static const char keys[] = {
 #include "batch-layer/schema/003-api-keys.sql.inc"
     0};
 
+static const char checks[] = {
+#include "batch-layer/schema/004-run-checks.sql.inc"
+    0};
+
 /* Applied in order, each once; the last one's version is SCHEMA_VERSION. */
 static const struct {
     int version; /* that the tables have then */
     const char *script;
-} steps[] = {{SCHEMA_OLDEST, tables}, {4, catalogue}, {5, keys}};
+} steps[] = {{SCHEMA_OLDEST, tables}, {4, catalogue}, {5, keys}, {6, checks}};
 
 /* The table may be another application's: then this fails and says so. */
 static int deployment_find(PGconn *db, struct schema_found *found, struct err *err)

@@ -42,7 +42,23 @@ static const char *const option_names[] = {
     "GROUP",
     "REDIS_TIMEOUT_MS",
     /* tandem-batch */
+    "ACCEPT_CHECK",
+    "AGAIN_S",
+    "AT",
+    "BACKOFF_S",
+    "CHECK_BAD_PERCENT",
+    "CHECK_DUPLICATE_PERCENT",
+    "CHECK_FACTOR",
+    "CHECK_FUTURE_PERCENT",
+    "CHECK_MIN_EVENTS",
+    "CHECK_MISSING_POINTS",
+    "CHECK_SPAN_S",
     "CHECK_WAIT_S",
+    "DEADLINE_S",
+    "MAX_AGE_S",
+    "RETRIES",
+    "STEP",
+    "TZ",
     "CHUNK_EVENTS",
     "JSON",
     "MEMORY_BYTES",
@@ -72,11 +88,16 @@ static const char *const option_names[] = {
     /* the private stack and the layers on it (deploy/local), tests */
     "BIN",
     "CRASH_AT",
+    "HALT_AT",
     "LAW_ROUNDS",
     "LOCAL",
     "PORT_BASE",
     "REDIS_SERVERS",
     "SPEED_INSTANCES",
+    /* docker-compose.yml */
+    "BUILD_CA",
+    "IMAGE",
+    "PUBLISH",
 };
 
 #endif

@@ -53,9 +53,9 @@ int speed_servers_parse(const char *list, struct speed_servers *servers, struct 
 /* States of the server that pass; all else needs a person or is our bug. "Function not found": it was wiped, connect again. */
 static bool error_may_pass(const char *text)
 {
-    static const char *const passing[] = {"LOADING",     "BUSY ",     "MASTERDOWN", "READONLY",
-                                          "TRYAGAIN",    "OOM ",      "MISCONF",    "NOREPLICAS",
-                                          "CLUSTERDOWN", "UNKILLABLE"};
+    static const char *const passing[] = {"LOADING",     "BUSY ",      "MASTERDOWN", "READONLY",
+                                          "TRYAGAIN",    "OOM ",       "MISCONF",    "NOREPLICAS",
+                                          "CLUSTERDOWN", "UNKILLABLE", "FULL "};
     for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
         if (strncmp(text, passing[i], strlen(passing[i])) == 0)
             return true;

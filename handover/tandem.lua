@@ -21,6 +21,9 @@ local AT_ONCE = 1000
 -- One is live, two during a run.
 local SEGMENTS_MAX = 1000
 
+-- Redis' own limit of a string. Where a row of segment n has come to half of it, there is a field long<n>.
+local ROW_MAX_BYTES = 512 * 1024 * 1024
+
 local function larger(a, b)
     return tonumber(a) > tonumber(b) and a or b
 end
@@ -129,8 +132,24 @@ local function append_rows(a, first, behind, segment, long_row, answer)
         if length >= long_row then
             answer[n + 1], answer[n + 2] = a[at], length
             n = n + 2
+            if length >= ROW_MAX_BYTES / 2 then
+                call('HSET', STATE, 'long' .. segment, 1)
+            end
         end
     end
+end
+
+-- The name of a row that has no room for its piece. Rows that long are rare, so they are looked for only where one was seen.
+local function full_row(a, first, behind, segment)
+    if not redis.call('HGET', STATE, 'long' .. segment) then
+        return nil
+    end
+    for at = first, behind - 1, 2 do
+        if redis.call('STRLEN', 'tandem:row:' .. segment .. ':' .. a[at]) + #a[at + 1] > ROW_MAX_BYTES then
+            return a[at]
+        end
+    end
+    return nil
 end
 
 local function put_states(a, first, behind, key)
@@ -188,6 +207,11 @@ local function apply(_, a)
         elseif offset ~= part[3] then
             return { 'STALE', part[1], offset }
         end
+    end
+    local full = full_row(a, first_row, first_user, segment)
+    if full then
+        local view = string.match(full, '^[%w_]*')
+        return redis.error_reply('FULL a row of ' .. view .. ' is as long as Redis lets it be: tandem-batch run begins a new one')
     end
     local answer = { 'OK' }
     local begun = string.format('%.0f', redis.call('HINCRBY', STATE, 'begun', 1))

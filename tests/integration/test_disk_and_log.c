@@ -66,7 +66,7 @@ static void postgres_killed_inside_publish_leaves_the_older_batch_view(void **st
     int64_t before = sql_number("SELECT n FROM publication");
     kill_postgres_inside_copy_of(
         "view_row",
-        "$BIN/tandem-batch run >$TANDEM_LOCAL/run.log 2>&1 & echo $! >$TANDEM_LOCAL/run.pid");
+        "$BIN/tandem-batch run --retries 0 >$TANDEM_LOCAL/run.log 2>&1 & echo $! >$TANDEM_LOCAL/run.pid");
     wait_until(20, "! kill -0 $(cat $TANDEM_LOCAL/run.pid) 2>>$TANDEM_LOCAL/kill.err");
     must_exit(0, "grep -q 'error run: run .*, step publish: postgres: ' $TANDEM_LOCAL/run.log");
     start_server("postgres");
@@ -112,7 +112,7 @@ static void a_commit_whose_answer_never_came_is_counted_once(void **state)
     cutter_begins();
     feed_in_background(1500, 400, 51);
     must_exit(0,
-              "$BIN/tandem-batch run >$TANDEM_LOCAL/run.log 2>&1 & echo $! >$TANDEM_LOCAL/run.pid");
+              "$BIN/tandem-batch run --retries 0 >$TANDEM_LOCAL/run.log 2>&1 & echo $! >$TANDEM_LOCAL/run.pid");
     feed_has_ended();
     log_says("archive", 10, "postgres: COMMIT of the archive: ");
     /* Postgres ends a session of which temporary tables are left with a commit of its own, which waits, too. */
@@ -135,7 +135,7 @@ static void a_commit_whose_answer_never_came_is_counted_once(void **state)
 static void runs_while_it_goes_on(int n)
 {
     must_exit(0,
-              "for i in $(seq %d); do $BIN/tandem-batch run --wait-s 5 --check-wait-s 1 "
+              "for i in $(seq %d); do $BIN/tandem-batch run --wait-s 5 --retries 0 --check-wait-s 1 "
               ">>$TANDEM_LOCAL/run.log 2>&1; code=$?; [ $code -le 1 ] || exit $code; done",
               n);
 }
@@ -174,12 +174,12 @@ static void a_full_disk_of_postgres_is_waited_for(void **state)
     feed(20000, 53, NULL);
     log_says("archive", 30, "trying again");
     must_be_live(); /* answers and the speed layer go on */
-    must_exit(1, "$BIN/tandem-batch run --wait-s 2 2>&1");
+    must_exit(1, "$BIN/tandem-batch run --wait-s 2 --retries 0 2>&1");
     disk_clear();
     start_server("postgres"); /* it may have ended: its log, too, was on that disk */
     must_be_exact();
     disk_fill();
-    must_exit(1, "$BIN/tandem-batch run --wait-s 2 2>&1");
+    must_exit(1, "$BIN/tandem-batch run --wait-s 2 --retries 0 2>&1");
     disk_clear();
     start_server("postgres");
     must_exit(0, "$BIN/tandem-batch run");

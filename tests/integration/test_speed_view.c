@@ -27,7 +27,7 @@ static int up(void **state)
     }
     snprintf(address, sizeof address, "127.0.0.1:%d", server.port);
     if (speed_servers_parse(address, &servers, &err) ||
-        !(redis = speed_view_open(&servers, 0, 5000, &err))) {
+        !(redis = speed_view_open(&servers, 0, 60000, &err))) {
         fprintf(stderr, "%s\n", err.message);
         return -1;
     }
@@ -220,6 +220,32 @@ static void a_server_without_memory_can_still_be_freed(void **state)
     assert_string_equal(redis_says("EXISTS tandem:row:0:users:all"), "0");
 }
 
+/* It is no half-written apply: offsets and rows stay, and another segment has room. */
+static void a_row_that_redis_lets_grow_no_more_refuses_what_is_applied(void **state)
+{
+    (void)state;
+    begin();
+    redis_says("SETRANGE tandem:row:0:users:all 536870900 x");
+    redis_says("FCALL tandem_apply 1 tandem 0 4096 1 0 t0 0 5 0 users:all abc");
+    assert_string_equal(redis_says("STRLEN tandem:row:0:users:all"), "536870904");
+    assert_non_null(strstr(
+        redis_says("FCALL tandem_apply 1 tandem 0 4096 1 0 t0 5 6 0 a:b x users:all 123456789"),
+        "FULL a row of users is as long as Redis lets it be"));
+    struct err err;
+    redisReply *reply =
+        redisCommand(redis, "FCALL tandem_apply 1 tandem 0 4096 1 0 t0 5 6 0 users:all 123456789");
+    speed_view_describe(redis, reply, "apply", &err);
+    freeReplyObject(reply);
+    assert_int_equal(err.kind, ERR_RETRY);
+    assert_string_equal(redis_says("EXISTS tandem:row:0:a:b"), "0");
+    assert_string_equal(redis_says("HMGET tandem o0 begun done"), "5 1 1");
+    assert_string_equal(
+        redis_says("FCALL tandem_apply 1 tandem 0 4096 1 0 t0 5 6 0 users:all 12345678"),
+        "OK users:all 536870912");
+    assert_string_equal(redis_says("FCALL tandem_apply 1 tandem 1 4096 1 0 t0 6 7 0 users:all y"),
+                        "OK");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +257,7 @@ int main(void)
         cmocka_unit_test(a_swap_keeps_what_was_appended_since_and_only_one_of_two_wins),
         cmocka_unit_test(a_cut_apply_that_came_back_empties_the_server_at_the_next_claim),
         cmocka_unit_test(a_server_without_memory_can_still_be_freed),
+        cmocka_unit_test(a_row_that_redis_lets_grow_no_more_refuses_what_is_applied),
     };
     return cmocka_run_group_tests(tests, up, down);
 }
