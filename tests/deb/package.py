@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -135,7 +136,7 @@ class Installed(unittest.TestCase):
 
     def test_5_a_killed_daemon_comes_back(self):
         for unit in ("tandem-archive", "tandem-speed@1", "tandem-serve"):
-            self.machine.run("kill", "-9", self.state(unit)["MainPID"])
+            self.machine.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", unit)
             machine.until(lambda: self.is_active(unit) and self.state(unit)["NRestarts"] == "1", f"{unit} is back")
         machine.until(self.is_ready, "the API is ready")
 
@@ -171,6 +172,7 @@ class Installed(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended
     result = unittest.TextTestRunner(verbosity=2).run(unittest.defaultTestLoader.loadTestsFromName("__main__"))
     failed = len({test.id() for test, _ in result.failures + result.errors})
     print(f"{result.testsRun - failed - len(result.skipped)} passed, {failed} failed, {len(result.skipped)} skipped")
