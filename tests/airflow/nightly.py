@@ -141,10 +141,21 @@ class Nights(unittest.TestCase):
         self.assertEqual(self.called(), [])
 
     def test_5_what_another_try_cannot_mend_is_not_tried_again(self):
-        environment(partitions=77)
+        environment(partitions="none")
         state, tasks = self.night()
         self.assertEqual((state, tasks["extract"]), ("failed", ("failed", 1)))
         self.assertEqual(self.called(), ["airflow tandem_nightly.extract"])
+
+    def test_6_data_that_fails_a_check_is_not_published_and_somebody_can_accept_it(self):
+        before = newest_run()["n"]
+        environment(check_bad_percent=0, check_min_events=1)
+        tandem("tandem-feed", "generate", "--events", "200", "--bad-share", "0.5", "--seed", "6")
+        state, tasks = self.night()
+        self.assertEqual((state, tasks["aggregate"], tasks["check"]), ("failed", ("success", 1), ("failed", 1)))
+        self.assertEqual(self.called(), ["airflow tandem_nightly.check"])
+        self.assertEqual((newest_run()["n"], newest_run()["state"]), (before + 1, "check"))
+        tandem("tandem-batch", "run", "--accept-check", "bad")
+        self.assertEqual((newest_run()["n"], newest_run()["state"]), (before + 1, "done"))
 
 
 if __name__ == "__main__":
