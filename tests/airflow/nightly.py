@@ -1,7 +1,6 @@
 """The DAG in the real Airflow: a night that goes well, one whose archive is away, one whose data is refused. Run by tests/airflow/run, in
 the environment of a private deployment."""
 import contextlib
-import io
 import json
 import os
 import shutil
@@ -22,6 +21,7 @@ ENVIRONMENT = HOME / "environment"
 STEPS = ["extract", "aggregate", "check", "publish", "retire"]
 
 (HOME / "dags").mkdir()
+(HOME / "night.log").touch()
 shutil.copy("deploy/airflow/tandem_nightly.py", HOME / "dags")
 (HOME / "on-failure").write_text(f'#!/bin/sh\necho "$1" >>{CALLED}\n')
 (HOME / "on-failure").chmod(0o755)
@@ -88,7 +88,8 @@ class Nights(unittest.TestCase):
         dag = bag.dags["tandem_nightly"]
         for task in dag.tasks:
             task.retry_delay, task.retry_exponential_backoff = retry_delay, 0
-        run = dag.test()
+        with open(HOME / "night.log", "a+") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+            run = dag.test()
         return run.state, {task.task_id: (task.state, task.try_number) for task in run.get_task_instances()}
 
     def test_1_airflow_runs_every_step_and_a_new_batch_view_is_published(self):
@@ -161,6 +162,8 @@ class Nights(unittest.TestCase):
 if __name__ == "__main__":
     result = unittest.TextTestRunner(verbosity=2).run(unittest.defaultTestLoader.loadTestsFromName("__main__"))
     failed = len(result.failures) + len(result.errors)
+    if failed:
+        print((HOME / "night.log").read_text()[-20000:])
     print(f"{result.testsRun - failed} passed, {failed} failed, 0 skipped")
     shutil.rmtree(HOME)
     sys.exit(0 if result.wasSuccessful() and result.testsRun else 1)
