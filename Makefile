@@ -28,7 +28,7 @@ LDFLAGS  += $(sanitize) -pthread
 libs_speed := -lrdkafka -lhiredis -lpq -levent
 libs_batch := -lrdkafka -lhiredis -lpq -levent -lm
 libs_serve := -levent -levent_pthreads -lrdkafka -lhiredis -lpq -ljansson -lsodium -lz -lm
-libs_feed  := -lrdkafka -lpq -lcurl -llzma
+libs_feed  := -lrdkafka -lpq -lcurl -llzma -lz -lm
 
 programs := tandem-speed tandem-batch tandem-serve tandem-feed
 
@@ -115,6 +115,22 @@ $(out)/tests/unit/test_event_against_slow: $(slow_decoder:%.c=$(out)/%.o)
 # The simulation starts its servers as the integration tests do, and does not wait where the layers' own code does.
 $(out)/tests/simulation/test_simulation: LDFLAGS += -Wl,--wrap=poll
 $(out)/tests/simulation/test_simulation: $(patsubst %,$(out)/tests/integration/%.o,deployment redis_server redis_state)
+
+# The release before a view was added, for the test that adds it beside live traffic: the same programs without its row.
+older := $(addprefix $(bin)/older/,tandem-speed tandem-batch tandem-serve)
+$(out)/older/catalogue.c: views/catalogue.c
+	@mkdir -p $(@D)
+	$(quiet)sed '/^    {"popular_country"/,/},$$/d' $< >$@
+$(out)/older/catalogue.o: $(out)/older/catalogue.c
+	$(quiet)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-unused-function -c -o $@ $<
+$(bin)/older/tandem-speed: libs := $(libs_speed)
+$(bin)/older/tandem-batch: libs := $(libs_batch)
+$(bin)/older/tandem-serve: libs := $(libs_serve)
+$(older): $(bin)/older/tandem-%: $(out)/older/catalogue.o $(layer_libraries) $(shared) $(addprefix $(bin)/,$(programs))
+	@mkdir -p $(@D)
+	$(if $(quiet),@echo "  LD  $@")
+	$(quiet)$(CC) $(LDFLAGS) -o $@ $(patsubst serve,$(out)/serving-layer/main.o,$(filter serve,$*))$(patsubst %,$(out)/%-layer/main.o,$(filter speed batch,$*)) $< $(layer_libraries) $(shared) $(libs)
+$(out)/tests/integration/test_new_view: $(older)
 
 # A server that says what it is told to.
 $(out)/tests/unit/test_redis_replies: $(patsubst %,$(out)/tests/fuzz/%.o,canned_redis harness)

@@ -20,6 +20,8 @@ int archive_main(int argc, char **argv);
 int run_main(int argc, char **argv);
 int rebuild_main(int argc, char **argv);
 int nightly_main(int argc, char **argv);
+int prune_main(int argc, char **argv);
+int replay_main(int argc, char **argv);
 int audit_main(int argc, char **argv);
 int status_main(int argc, char **argv);
 int estimate_main(int argc, char **argv);

@@ -95,8 +95,8 @@ struct master_rows *master_rows_open(PGconn *db, int partition, int64_t from, in
     char sql[512], of[32];
     snprintf(of, sizeof of, "partition %d", partition);
     snprintf(sql, sizeof sql,
-             "COPY (SELECT " COLUMNS " FROM events WHERE partition = %d AND \"offset\" >= %" PRId64
-             " AND \"offset\" < %" PRId64 " ORDER BY \"offset\") TO STDOUT (FORMAT binary)",
+             "COPY (SELECT " COLUMNS " FROM event_rows(%d::int2, %" PRId64 ", %" PRId64
+             ") ORDER BY \"offset\") TO STDOUT (FORMAT binary)",
              partition, from, to);
     return rows_open(db, sql, of, err);
 }
@@ -105,9 +105,10 @@ enum { SAMPLE_BITS = 30 };
 
 struct master_rows *master_sample_open(PGconn *db, double share, int64_t seed, struct err *err)
 {
-    char sql[640];
+    char sql[1024];
     snprintf(sql, sizeof sql,
-             "COPY (SELECT " COLUMNS " FROM events"
+             "COPY (SELECT " COLUMNS " FROM (SELECT " COLUMNS " FROM events UNION ALL SELECT"
+             " c.partition, r.* FROM events_packed c CROSS JOIN LATERAL unnest(c.rows) r) e"
              " WHERE (hashtextextended(\"user\", %" PRId64 ") & %d) < %" PRId64
              " ORDER BY \"user\" COLLATE \"C\", partition, \"offset\") TO STDOUT (FORMAT binary)",
              seed, (1 << SAMPLE_BITS) - 1, (int64_t)(share * (1 << SAMPLE_BITS)));

@@ -1,5 +1,5 @@
 /*
- * master_dataset: the rows of table `events`, in and out by COPY BINARY. Written by the archive only; immutable but for
+ * master_dataset: the rows of table `events`, in and out by COPY BINARY; out also those that are packed (prune.c). Written by the archive only; immutable but for
  * forget.h. Not for: transactions and offsets (archive_write.h), bad records, what the events mean.
  * A reader or writer has its connection for itself until it has ended. One thread at a time.
  */

@@ -43,10 +43,11 @@ int night_zone_set(const char *zone, struct err *err)
     char name[128];
     snprintf(name, sizeof name, ":%s", zone);
     if (strlen(zone) > 64 || !zone_is_known(zone))
-        return err_set(err, ERR_FATAL,
-                       "time zone %.64s: there is none of this name here: one like Europe/Berlin or UTC, "
-                       "and the package tzdata installed",
-                       zone);
+        return err_set(
+            err, ERR_FATAL,
+            "time zone %.64s: there is none of this name here: one like Europe/Berlin or UTC, "
+            "and the package tzdata installed",
+            zone);
     setenv("TZ", name, 1);
     tzset();
     return 0;

@@ -47,7 +47,7 @@ static int child_main(const struct nightly *nightly, pid_t parent)
         return BATCH_FAILED;
     stop_install();
     sigprocmask(SIG_UNBLOCK, &nightly->signals, NULL);
-    return run_work(&nightly->run, false);
+    return run_work(&nightly->run, 0);
 }
 
 static int exit_code_of(int status)
@@ -227,7 +227,8 @@ int nightly_main(int argc, char **argv)
          .type = OPTION_INT,
          .initial = "1800",
          .unit = "s",
-         .sentence = "so long after a run has failed or was locked out it is started again; 0: not before the next night",
+         .sentence =
+             "so long after a run has failed or was locked out it is started again; 0: not before the next night",
          .into = &nightly.again_s,
          .max = 86400},
     };

@@ -27,8 +27,8 @@ void progress_text(char *into, size_t bytes, const char *what, int64_t done, int
         snprintf(into, bytes, "%s", what);
         return;
     }
-    int n = snprintf(into, bytes, "%s: %" PRId64 " of %" PRId64 " %s, %d %%", what, done, total, unit,
-                     (int)(100.0 * (double)done / (double)total));
+    int n = snprintf(into, bytes, "%s: %" PRId64 " of %" PRId64 " %s, %d %%", what, done, total,
+                     unit, (int)(100.0 * (double)done / (double)total));
     if (done <= 0 || done >= total || took_us < EARLIEST_US || n < 0 || (size_t)n >= bytes)
         return;
     duration_text(left, sizeof left,
@@ -40,7 +40,8 @@ static void line_write(struct progress *progress, int64_t done, int64_t total, c
 {
     char text[160], line[192];
     int64_t now_us = clock_monotonic_us();
-    progress_text(text, sizeof text, progress->what, done, total, unit, now_us - progress->began_us);
+    progress_text(text, sizeof text, progress->what, done, total, unit,
+                  now_us - progress->began_us);
     int n = snprintf(line, sizeof line, "\r\033[K%s", text);
     progress->shown_us = now_us;
     progress->stands = n > 0 && write(STDERR_FILENO, line, (size_t)n) > 0;

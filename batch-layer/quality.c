@@ -10,7 +10,7 @@
 #include "batch-layer/statement.h"
 #include "common/log.h"
 
-#define BEYOND 1e6 /* a factor that is no number */
+#define BEYOND  1e6 /* a factor that is no number */
 #define HOUR_MS 3600000.0
 
 struct facts {
@@ -96,8 +96,10 @@ static void totals_measure(const struct facts *facts, struct quality_finding *ou
     int64_t beyond = t->events + t->bad + t->barriers - t->offsets;
     out->judged = true;
     out->measured = (double)llabs(t->folded - t->events) + (beyond > 0 ? (double)beyond : 0);
-    SAY(out, "%" PRId64 " events folded, the master dataset has %" PRId64 " there, in %" PRId64
-        " offsets", t->folded, t->events, t->offsets);
+    SAY(out,
+        "%" PRId64 " events folded, the master dataset has %" PRId64 " there, in %" PRId64
+        " offsets",
+        t->folded, t->events, t->offsets);
 }
 
 static void offsets_measure(const struct facts *facts, struct quality_finding *out)
@@ -391,8 +393,8 @@ static void row_put(struct finding_rows *rows, const struct check *check,
 int quality_store(const struct quality *quality, const struct run *run, struct err *err)
 {
     struct finding_rows rows = {0};
-    struct bytes *columns[] = {&rows.name, &rows.result, &rows.measured,
-                               &rows.limit, &rows.unit, &rows.says};
+    struct bytes *columns[] = {&rows.name,  &rows.result, &rows.measured,
+                               &rows.limit, &rows.unit,   &rows.says};
     const char *values[7];
     char n[24];
     for (size_t i = 0; i < QUALITY_CHECKS; i++)

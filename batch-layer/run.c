@@ -13,15 +13,14 @@
 
 #include "batch-layer/backoff.h"
 #include "batch-layer/commands.h"
-#include "batch-layer/run_steps.h"
+#include "batch-layer/run_views.h"
 #include "batch-layer/statement.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/random.h"
 #include "common/stop.h"
 #include "handover/event_log.h"
-
-#define RUN_LOCK INT64_C(0x74616e64656d0001)
+#include "handover/view_state.h"
 
 enum { RETRY_MS = 500, BEYOND_DEADLINE_MS = 500 };
 
@@ -112,7 +111,8 @@ static int rebuild_left_work(struct run *run, struct err *err)
     if (run->rebuild) {
         if (steps_work(run, err) == 0)
             return 0;
-        if (err->kind == ERR_RETRY || run->refused || is_published(run) || PQstatus(run->db) != CONNECTION_OK)
+        if (err->kind == ERR_RETRY || run->refused || is_published(run) ||
+            PQstatus(run->db) != CONNECTION_OK)
             return -1;
         log_warn(RUN_LOG, "%s", err->message);
         if (statement_run(run->db, err, "ROLLBACK") < 0)
@@ -132,9 +132,10 @@ static bool may_open(const struct run *run)
  * Goes on with what an earlier start, or attempt, has left. *more: there is still a run to do after it, because what was left
  * had been published already or was a rebuild. A retiring that fails again is left to the new run, which retires for both.
  */
-static int left_work(struct run *run, bool rebuild, bool *more, struct err *err)
+static int left_work(struct run *run, uint64_t views, bool *more, struct err *err)
 {
     struct publication publication;
+    bool rebuild = views == catalogue_all();
     if (publication_now(run, &publication, err) || run_find(run, &publication, err))
         return -1;
     *more = may_open(run);
@@ -143,7 +144,7 @@ static int left_work(struct run *run, bool rebuild, bool *more, struct err *err)
     bool ours = run->n == run->opened, published = is_published(run);
     if (published && run->settings->last_step < RUN_STEPS - 1)
         return 0; /* past that step; extract opens the next, which retires for both */
-    *more = !ours && !*run->settings->step && (published || (run->rebuild && !rebuild));
+    *more = !ours && !*run->settings->step && (published || (!rebuild && run->rebuilt != views));
     log_info(RUN_LOG, "going on n=%" PRId64 " kind=%s step=%s", run->n,
              run->rebuild ? "rebuild" : "run", run->state);
     if ((rebuild && !published ? rebuild_left_work(run, err) : steps_work(run, err)) == 0)
@@ -155,15 +156,16 @@ static int left_work(struct run *run, bool rebuild, bool *more, struct err *err)
     return run_step_fail(run, err->message, err);
 }
 
-static int new_work(struct run *run, bool rebuild, struct err *err)
+static int new_work(struct run *run, uint64_t views, struct err *err)
 {
     struct publication publication;
     if (publication_now(run, &publication, err) ||
         event_log_check_deployment(run->settings->deployment.kafka, run->settings->deployment.topic,
                                    run->partitions, run->deployment, err))
         return -1;
-    run->rebuild = rebuild;
-    if (run_open(run, &publication, err))
+    run->rebuilt = views;
+    if ((views && views != catalogue_all() && run_views_counted(run, publication.n, err)) ||
+        run_open(run, &publication, err))
         return -1;
     run->opened = run->n;
     return steps_work(run, err);
@@ -210,13 +212,13 @@ static int session_begin(struct run *run, bool first, struct err *err)
 }
 
 /* Everything from where the run stands to its end. */
-static int attempt(struct run *run, bool rebuild, bool first, struct err *err)
+static int attempt(struct run *run, uint64_t views, bool first, struct err *err)
 {
     bool more;
-    if (session_begin(run, first, err) || left_work(run, rebuild, &more, err))
+    if (session_begin(run, first, err) || left_work(run, views, &more, err))
         return -1;
     if (more)
-        return new_work(run, rebuild, err);
+        return new_work(run, views, err);
     if (!run->n || (is_published(run) && run->settings->last_step < RUN_STEPS - 1))
         log_info(RUN_LOG, "nothing to do: no run is open that has not come past step %s",
                  run->settings->step);
@@ -257,7 +259,8 @@ static bool attempt_again(struct run *run, struct retried *retried, const struct
 static int failed_with(const struct run *run, const struct err *err)
 {
     if (err->kind == ERR_RETRY && stop_deadline_over()) {
-        log_error(RUN_LOG, "the deadline of %" PRId64 " s is over: %s; the next start goes on there",
+        log_error(RUN_LOG,
+                  "the deadline of %" PRId64 " s is over: %s; the next start goes on there",
                   run->settings->deadline_s, err->message);
         return BATCH_DEADLINE;
     }
@@ -267,7 +270,7 @@ static int failed_with(const struct run *run, const struct err *err)
     return run->refused ? BATCH_REFUSED : BATCH_FAILED;
 }
 
-int run_work(const struct run_settings *settings, bool rebuild)
+int run_work(const struct run_settings *settings, uint64_t views)
 {
     struct err err = {0};
     struct run run = {.settings = settings,
@@ -277,7 +280,7 @@ int run_work(const struct run_settings *settings, bool rebuild)
     bool first = true;
     if (settings->deadline_s)
         stop_after_s(settings->deadline_s);
-    for (; attempt(&run, rebuild, first, &err); first = false) {
+    for (; attempt(&run, views, first, &err); first = false) {
         attempt_failed(&run, &err);
         if (!attempt_again(&run, &retried, &err))
             return failed_with(&run, &err);
@@ -289,26 +292,47 @@ int run_work(const struct run_settings *settings, bool rebuild)
 static const struct options_usage usage = {
     .program = "tandem-batch",
     .synopsis = "run|rebuild [options]",
-    .about = "run: folds the events since the last run into the batch view and publishes it.\n"
-             "rebuild: the same from the first event, replacing the batch view.\n"
-             "Killed at any point, the next start goes on there. One at a time.",
+    .about =
+        "run: folds the events since the last run into the batch view and publishes it.\n"
+        "rebuild: the same from the first event, replacing the batch view; with --view only that\n"
+        "view, beside live traffic: how a view that a release has added becomes whole.\n"
+        "Killed at any point, the next start goes on there. One at a time.",
     .commands = "",
 };
 
-static int kind_main(int argc, char **argv, bool rebuild)
+/* The catalogue's names, as an option has its choices. */
+static const char *view_choices(void)
 {
-    struct run_settings settings = {0};
-    run_options_read(&settings, &usage, NULL, 0, argc, argv);
-    stop_install();
-    return run_work(&settings, rebuild);
+    static char choices[VIEW_NAMES_BYTES];
+    return view_names(catalogue_all(), "|", choices);
 }
 
 int run_main(int argc, char **argv)
 {
-    return kind_main(argc, argv, false);
+    struct run_settings settings = {0};
+    run_options_read(&settings, &usage, NULL, 0, argc, argv);
+    stop_install();
+    return run_work(&settings, 0);
 }
 
 int rebuild_main(int argc, char **argv)
 {
-    return kind_main(argc, argv, true);
+    struct run_settings settings = {0};
+    struct option_list names = {0};
+    struct err err;
+    uint64_t views;
+    const struct option_row view = {.name = "view",
+                                    .type = OPTION_LIST,
+                                    .initial = "",
+                                    .unit = "",
+                                    .sentence = "only this view; may be given more than once",
+                                    .into = &names,
+                                    .choices = view_choices()};
+    run_options_read(&settings, &usage, &view, 1, argc, argv);
+    if (run_views_parse(names.names, &views, &err)) {
+        log_error(RUN_LOG, "%s", err.message);
+        return BATCH_WRONG_USE;
+    }
+    stop_install();
+    return run_work(&settings, views ? views : catalogue_all());
 }

@@ -93,9 +93,8 @@ static int states_bring(struct aggregate *a, struct err *err)
              "COPY (SELECT u.\"user\", coalesce(%s,"
              " (SELECT o.state FROM user_state o WHERE o.partition = %d AND o.\"user\" = u.\"user\""
              " AND o.n < %" PRId64 " ORDER BY o.n DESC LIMIT 1))"
-             " FROM (SELECT DISTINCT \"user\" FROM events WHERE partition = %d"
-             " AND \"offset\" >= %" PRId64 " AND \"offset\" < %" PRId64
-             ") u) TO STDOUT (FORMAT binary)",
+             " FROM (SELECT DISTINCT \"user\" FROM event_rows(%d::int2, %" PRId64 ", %" PRId64
+             ")) u) TO STDOUT (FORMAT binary)",
              staged, a->partition, run->rebuild ? 0 : run->n, a->partition, a->from, a->to);
     struct copy_out rows = {0};
     struct text field[FIELDS];
@@ -149,7 +148,10 @@ static int part_fold(struct aggregate *a, struct err *err)
     bytes_clear(&a->forgotten_users);
     if (a->look_up && states_bring(a, err))
         return -1;
-    struct master_rows *rows = master_rows_open(a->run->db, a->partition, a->from, a->to, err);
+    const struct run *run = a->run;
+    fold_views(a->fold,
+               a->from < run->before[a->partition] ? run->rebuilt : run->complete | run->rebuilt);
+    struct master_rows *rows = master_rows_open(run->db, a->partition, a->from, a->to, err);
     struct event event;
     int64_t offset;
     int more = rows ? 1 : -1;
@@ -218,6 +220,7 @@ static int stage_states(struct aggregate *a, struct err *err)
     if (statement_run(a->run->db, err,
                       "CREATE TEMPORARY TABLE IF NOT EXISTS chunk_state (LIKE staged_state)"
                       " ON COMMIT DELETE ROWS") < 0 ||
+        statement_run(a->run->db, err, "TRUNCATE chunk_state") < 0 || /* an earlier part's */
         copy_states(
             a, "COPY chunk_state (n, partition, \"user\", state) FROM STDIN (FORMAT binary)", err))
         return -1;
@@ -315,6 +318,9 @@ static int chunk_parts(struct aggregate *a, struct err *err)
         int64_t behind = run->boundary[a->partition] - a->to;
         a->from = a->to;
         a->to += behind < left ? behind : left;
+        /* below the old boundary a rebuild of some views adds to those alone */
+        if (a->from < run->before[a->partition] && a->to > run->before[a->partition])
+            a->to = run->before[a->partition];
         left -= a->to - a->from;
         if (a->to > a->from && part(a, err))
             return -1;
@@ -379,6 +385,15 @@ static int all_chunks(struct aggregate *a, struct err *err)
     return 0;
 }
 
+int run_aggregate_stage(struct run *run, struct err *err)
+{
+    struct aggregate a = {.run = run};
+    fold_begin(&a);
+    int failed = all_chunks(&a, err);
+    aggregate_free(&a);
+    return failed;
+}
+
 int run_aggregate(struct run *run, struct err *err)
 {
     struct aggregate a = {.run = run};
@@ -392,8 +407,8 @@ int run_aggregate(struct run *run, struct err *err)
     int failed = all_chunks(&a, err);
     aggregate_free(&a);
     if (failed || statement_run(run->db, err, "BEGIN") < 0 || run_move(run, "check", err) ||
-        run_step_end(run, a.all_events, err, "chunks %" PRId64 ", duplicates %" PRId64,
-                     a.chunks, a.duplicates) ||
+        run_step_end(run, a.all_events, err, "chunks %" PRId64 ", duplicates %" PRId64, a.chunks,
+                     a.duplicates) ||
         statement_run(run->db, err, "COMMIT") < 0)
         return -1;
     failpoint("run:aggregate:done");

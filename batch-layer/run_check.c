@@ -26,18 +26,21 @@ enum { RETRY_MS = 200 };
 
 /* ---- against the master dataset ---- */
 
-static int partition_totals(const struct run *run, int p, struct quality_totals *totals, struct err *err)
+static int partition_totals(const struct run *run, int p, struct quality_totals *totals,
+                            struct err *err)
 {
     int64_t from = run->rebuild ? 0 : run->before[p], to = run->boundary[p];
     PGresult *result = statement_query(
         run->db, err,
         "SELECT (SELECT count(*) FROM events WHERE partition = %d AND \"offset\" >= %" PRId64
-        " AND \"offset\" < %" PRId64 "),"
+        " AND \"offset\" < %" PRId64
+        ") + (SELECT coalesce(sum(n), 0)::int8 FROM events_packed WHERE partition = %d"
+        " AND first >= %" PRId64 " AND upto <= %" PRId64 "),"
         " (SELECT count(*) FROM bad_events WHERE partition = %d AND \"offset\" >= %" PRId64
         " AND \"offset\" < %" PRId64 "),"
         " (SELECT count(*) FROM barrier WHERE partition = %d AND \"offset\" >= %" PRId64
         " AND \"offset\" < %" PRId64 ")",
-        p, from, to, p, from, to, p, from, to);
+        p, from, to, p, from, to, p, from, to, p, from, to);
     if (!result)
         return -1;
     totals->offsets += to - from;

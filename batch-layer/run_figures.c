@@ -10,15 +10,7 @@
 #include "handover/database.h"
 
 enum { LETTERS = 26, CURRENCIES = LETTERS * LETTERS * LETTERS };
-enum {
-    DUPLICATES,
-    FUTURE,
-    PURCHASES,
-    MISSING_PRICE,
-    MISSING_COUNTRY,
-    MISSING_DEVICE,
-    SINGLE
-};
+enum { DUPLICATES, FUTURE, PURCHASES, MISSING_PRICE, MISSING_COUNTRY, MISSING_DEVICE, SINGLE };
 
 static const char *const single_names[SINGLE] = {
     "duplicates", "future", "purchases", "missing_price", "missing_country", "missing_device"};

@@ -63,14 +63,16 @@ static size_t work_rows(struct option_row *rows, struct run_settings *s)
          .type = OPTION_INT,
          .initial = "10",
          .unit = "s",
-         .sentence = "how long to wait before the first of them; twice as long before each other, an hour at most",
+         .sentence =
+             "how long to wait before the first of them; twice as long before each other, an hour at most",
          .into = &s->backoff_s,
          .max = 86400},
         {.name = "deadline_s",
          .type = OPTION_INT,
          .initial = "0",
          .unit = "s",
-         .sentence = "gives up so long after the start, exit 6: the next start goes on there; 0: never",
+         .sentence =
+             "gives up so long after the start, exit 6: the next start goes on there; 0: never",
          .into = &s->deadline_s,
          .max = 7 * 86400},
     };
@@ -100,7 +102,8 @@ static size_t check_rows(struct option_row *rows, struct run_settings *s)
          .type = OPTION_INT,
          .initial = "5",
          .unit = "times",
-         .sentence = "events and revenue may be so many times more or less than the mean of the last 7 runs",
+         .sentence =
+             "events and revenue may be so many times more or less than the mean of the last 7 runs",
          .into = &s->limits.factor,
          .min = 1,
          .max = 1000000},

@@ -9,8 +9,9 @@
 
 /* What the checks before publishing allow (quality.h). */
 struct quality_limits {
-    int64_t none;   /* 0: not even one */
-    int64_t span_s; /* runs over a shorter time are neither judged by earlier ones nor part of that */
+    int64_t none; /* 0: not even one */
+    int64_t
+        span_s; /* runs over a shorter time are neither judged by earlier ones nor part of that */
     int64_t min_events; /* nothing is said of fewer */
     int64_t factor;     /* times more or less than the mean */
     int64_t bad_percent, duplicate_percent, future_percent;
@@ -31,7 +32,7 @@ struct run_settings {
     int64_t backoff_s;     /* before the first of them */
     int64_t deadline_s;    /* 0: none */
     const char *step;      /* "": all */
-    int last_step;         /* that step's number in run_step_names, the last one's where none is named */
+    int last_step; /* that step's number in run_step_names, the last one's where none is named */
     struct quality_limits limits;
     struct option_list accepted; /* checks */
     struct speed_servers servers;

@@ -18,6 +18,8 @@ struct run {
     int partitions;
     int64_t n;
     bool rebuild;
+    uint64_t rebuilt; /* views recomputed from the first event: all, those of --view, or none */
+    uint64_t complete, served;        /* of batch view n - 1 (run_views.h) */
     char state[16];                   /* table run */
     int64_t before[PARTITIONS_MAX];   /* B_{n-1}; not known in state retire */
     int64_t boundary[PARTITIONS_MAX]; /* B_n, once state is behind barrier */
@@ -28,14 +30,16 @@ struct run {
     /* of this process: */
     int64_t began_us;  /* clock_monotonic_us */
     char failure[512]; /* of the attempt before */
-    int64_t opened; /* the run that it has opened; 0: none */
-    bool drifted;   /* in any run that it has worked on */
-    bool locked;    /* another run holds the lock */
-    bool refused;   /* a check of the data failed */
+    int64_t opened;    /* the run that it has opened; 0: none */
+    bool drifted;      /* in any run that it has worked on */
+    bool locked;       /* another run holds the lock */
+    bool refused;      /* a check of the data failed */
 };
 
 int run_barrier(struct run *run, struct err *err);
 int run_aggregate(struct run *run, struct err *err);
+/* Its work alone: stages everything from the checkpoints to run->boundary; the run stays where it is. */
+int run_aggregate_stage(struct run *run, struct err *err);
 int run_check(struct run *run, struct err *err);
 int run_publish(struct run *run, struct err *err);
 int run_retire(struct run *run, struct err *err);

@@ -74,12 +74,9 @@ static int runs_print(PGconn *db, struct err *err)
 
 static int checks_print(PGconn *db, struct err *err)
 {
-    static const struct column columns[] = {{"check", -16, false},
-                                            {"result", -10, false},
-                                            {"measured", 12, false},
-                                            {"limit", 7, false},
-                                            {"unit", -17, false},
-                                            {"says", -1, false}};
+    static const struct column columns[] = {{"check", -16, false},   {"result", -10, false},
+                                            {"measured", 12, false}, {"limit", 7, false},
+                                            {"unit", -17, false},    {"says", -1, false}};
     return table_print(db,
                        "SELECT name, result, round(measured::numeric, 1), \"limit\", unit, says"
                        " FROM run_check WHERE n = (SELECT max(n) FROM run)"
@@ -118,11 +115,24 @@ static int partitions_print(PGconn *db, struct err *err)
                        columns, sizeof columns / sizeof *columns, err);
 }
 
+static int views_print(PGconn *db, struct err *err)
+{
+    static const struct column columns[] = {
+        {"view", -18, false}, {"whole in batch view", 20, true}, {"served", -6, false}};
+    return table_print(db,
+                       "SELECT view, n, CASE WHEN served AND n = (SELECT n FROM publication)"
+                       " THEN 'yes' ELSE 'no' END FROM view_state ORDER BY view",
+                       columns, sizeof columns / sizeof *columns, err);
+}
+
 static int people_print(PGconn *db, const struct publication *publication, struct err *err)
 {
     printf("deployment %s\nbatch view %" PRId64 ", user states from segment %" PRId64 "\n\n",
            publication->deployment, publication->n, publication->states_from);
     if (partitions_print(db, err))
+        return -1;
+    putchar('\n');
+    if (views_print(db, err))
         return -1;
     putchar('\n');
     if (runs_print(db, err))
@@ -143,6 +153,7 @@ static int json_print(PGconn *db, struct err *err)
         "'batch', p.n, 'boundary', p.boundary, 'states_from', p.states_from,"
         "'published_at', p.published_at,"
         "'archived', (SELECT jsonb_agg(\"offset\" ORDER BY partition) FROM archive_offset),"
+        "'views', (SELECT jsonb_object_agg(view, served AND v.n = p.n) FROM view_state v),"
         "'runs', coalesce((SELECT jsonb_agg(to_jsonb(r) ORDER BY r.n) FROM"
         " (SELECT * FROM run ORDER BY n DESC LIMIT 20) r), '[]'),"
         "'steps', coalesce((SELECT jsonb_agg(to_jsonb(s) ORDER BY s.started_at) FROM run_step s"
@@ -197,7 +208,7 @@ int status_main(int argc, char **argv)
         .program = "tandem-batch",
         .synopsis = "status [--json] [options]",
         .about =
-            "Shows the newest runs, the steps and checks of the newest, the publication and the archive's\n"
+            "Shows the newest runs, the steps and checks of the newest, the publication, the views and the archive's\n"
             "offsets.",
         .commands = "",
     };
@@ -216,7 +227,8 @@ int status_main(int argc, char **argv)
         .type = OPTION_INT,
         .initial = "0",
         .unit = "s",
-        .sentence = "exits with 1 when the batch view is older, for health checks; 0: whatever its age",
+        .sentence =
+            "exits with 1 when the batch view is older, for health checks; 0: whatever its age",
         .into = &settings.max_age_s,
         .max = INT64_C(366) * 86400};
     options_read(&usage, rows, n, argc, argv);

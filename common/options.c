@@ -30,7 +30,8 @@ struct options {
     const struct options_usage *usage;
     const struct option_row *rows;
     size_t n_rows;
-    const char **given;   /* what a flag said, by row; NULL: nothing. Of a list: "", it is collected in its row */
+    const char **
+        given; /* what a flag said, by row; NULL: nothing. Of a list: "", it is collected in its row */
     struct option *flags; /* getopt's table */
 };
 

@@ -11,11 +11,11 @@
 #include <stdint.h>
 
 enum option_type {
-    OPTION_TEXT,  /* const char * */
-    OPTION_INT,   /* int64_t, min..max */
-    OPTION_FLAG,  /* bool: --name, or TANDEM_NAME=0|1 */
+    OPTION_TEXT,   /* const char * */
+    OPTION_INT,    /* int64_t, min..max */
+    OPTION_FLAG,   /* bool: --name, or TANDEM_NAME=0|1 */
     OPTION_CHOICE, /* const char *, one of `choices`, separated by | */
-    OPTION_LIST    /* struct option_list: any of `choices`; the flag may be repeated, the variable has commas */
+    OPTION_LIST /* struct option_list: any of `choices`; the flag may be repeated, the variable has commas */
 };
 
 struct option_list {

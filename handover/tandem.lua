@@ -1,4 +1,8 @@
-#!lua name=tandem
+#!lua name=tandem2
+--
+-- The number in the library's and the functions' names rises with every release that changes this file, so that programs of two
+-- releases, side by side, do not replace each other's functions: each loads and calls its own. What is STORED may only change
+-- with a step of the schema, which lets no two such releases meet (docs/roads-back.md, "An upgrade").
 
 -- The speed view's functions (design.md, section 5; keys: handover/speed_keys.h). Each is atomic: nothing runs beside it.
 -- All take KEYS = {'tandem'} and answer an array whose first element is a status word. Offsets, segments and
@@ -69,14 +73,45 @@ local function empty()
     end
 end
 
--- deployment, epoch_candidate, p, token, N, boundary, layout
---   -> OK epoch offset segment [EMPTIED: it was torn] | DROPPED retired | FOREIGN deployment | LAYOUT stored
+-- "name name" -> {name = true}; "name:segment name:segment" -> {name = segment}
+local function views_of(text)
+    local views = {}
+    for name, segment in string.gmatch(text or '', '([^: ]+):?(%d*)') do
+        views[name] = tonumber(segment) or true
+    end
+    return views
+end
+
+-- From which segment on the partition has counted each of the views that its new owner counts: those of the owners before
+-- go on; one that they did not count begins with `segment`, where nothing of it is counted yet (fresh), or with the next.
+local function views_counted(before, names, segment, fresh)
+    local known, texts = fresh and {} or views_of(before), {}
+    for name in string.gmatch(names or '', '%S+') do
+        local from = known[name] or tonumber(segment) + (fresh and 0 or 1)
+        texts[#texts + 1] = name .. ':' .. string.format('%.0f', from)
+    end
+    return table.concat(texts, ' ')
+end
+
+-- A view that is served and that `names` lacks, or nil.
+local function lacking(required, names)
+    local known = views_of(names)
+    for name in pairs(views_of(required)) do
+        if not known[name] then
+            return name
+        end
+    end
+    return nil
+end
+
+-- deployment, epoch_candidate, p, token, N, boundary, layout, the names of the views that the caller counts
+--   -> OK epoch offset segment [EMPTIED: it was torn] | DROPPED retired | FOREIGN deployment | LAYOUT stored | OLDER view
 --
 -- Behind the boundary, and where the partition is not known, the events below the boundary are in batch view N and
 -- nowhere here: start there. Then no reader may add an older batch view to what is here, for this partition has no
 -- segment below N: retired = N. At the boundary exactly, segment N begins (its barrier is the next record).
 local function claim(_, a)
-    local deployment, candidate, p, token, n, boundary, layout = unpack(a)
+    local deployment, candidate, p, token, n, boundary, layout, views = unpack(a)
     local epoch, retired = own(deployment, candidate, n)
     if not epoch then
         return { 'FOREIGN', retired }
@@ -87,14 +122,19 @@ local function claim(_, a)
         emptied = 'EMPTIED'
         epoch, retired = own(deployment, candidate, n)
     end
-    local known = redis.call('HMGET', STATE, 'o' .. p, 's' .. p, 'layout')
+    local known = redis.call('HMGET', STATE, 'o' .. p, 's' .. p, 'layout', 'required', 'v' .. p)
     local offset, segment = known[1], known[2]
     if known[3] and known[3] ~= layout then
         return { 'LAYOUT', known[3] }
     end
+    local older = lacking(known[4], views)
+    if older then
+        return { 'OLDER', older }
+    end
     if tonumber(n) < tonumber(retired) then
         return { 'DROPPED', retired }
     end
+    local fresh = not offset or tonumber(offset) <= tonumber(boundary)
     if not offset or tonumber(offset) < tonumber(boundary) then
         offset, segment, retired = boundary, n, n
     elseif tonumber(offset) == tonumber(boundary) then
@@ -103,8 +143,36 @@ local function claim(_, a)
     if tonumber(segment) < tonumber(retired) then
         return redis.error_reply('ERR partition ' .. p .. ' is at retired segment ' .. segment .. ' behind its boundary')
     end
-    redis.call('HSET', STATE, 'layout', layout, 'retired', retired, 't' .. p, token, 's' .. p, segment, 'o' .. p, offset)
+    redis.call('HSET', STATE, 'layout', layout, 'retired', retired, 't' .. p, token, 's' .. p, segment, 'o' .. p, offset,
+        'v' .. p, views_counted(known[5], views, segment, fresh))
     return { 'OK', epoch, offset, segment, emptied }
+end
+
+-- deployment, epoch_candidate, N, n, view .. -> OK epoch (a view that is not counted whole from segment n on) .. | FOREIGN deployment
+-- From now on nobody who does not count the other views can claim a partition: they are served, or are to be.
+local function require(_, a)
+    local epoch, foreign = own(a[1], a[2], a[3])
+    if not epoch then
+        return { 'FOREIGN', foreign }
+    end
+    local late, needed, fields = {}, {}, redis.call('HGETALL', STATE)
+    local state = {}
+    for i = 1, #fields, 2 do
+        state[fields[i]] = fields[i + 1]
+    end
+    for field in pairs(state) do
+        local counted = string.match(field, '^o%d+$') and views_of(state['v' .. string.sub(field, 2)])
+        for i = 5, counted and #a or 0 do
+            late[a[i]] = late[a[i]] or not counted[a[i]] or counted[a[i]] > tonumber(a[4])
+        end
+    end
+    local answer = { 'OK', epoch }
+    for i = 5, #a do
+        local into = late[a[i]] and answer or needed
+        into[#into + 1] = a[i]
+    end
+    redis.call('HSET', STATE, 'required', table.concat(needed, ' '))
+    return answer
 end
 
 -- Is the caller the owner of p, and may it work at `segment`? nil, or the answer to give. Then also the offset.
@@ -198,7 +266,7 @@ local function apply(_, a)
     local segment, long_row = a[1], tonumber(a[2])
     local parts, first_row, first_user = parts_of(a)
     if not parts or not long_row then
-        return redis.error_reply('ERR tandem_apply: malformed')
+        return redis.error_reply('ERR tandem2_apply: malformed')
     end
     for _, part in ipairs(parts) do
         local answer, offset = refuse(part[1], part[2], segment)
@@ -223,7 +291,7 @@ local function apply(_, a)
     end)
     if not done then
         poison()
-        return redis.error_reply('ERR tandem_apply: ' .. tostring(type(why) == 'table' and why.err or why))
+        return redis.error_reply('ERR tandem2_apply: ' .. tostring(type(why) == 'table' and why.err or why))
     end
     for _, part in ipairs(parts) do
         redis.call('HSET', STATE, 's' .. part[1], segment, 'o' .. part[1], part[4])
@@ -322,11 +390,12 @@ local function free(_, a)
     return { 'OK' }
 end
 
-redis.register_function('tandem_claim', claim)
-redis.register_function('tandem_apply', apply)
-redis.register_function('tandem_states', states)
-redis.register_function('tandem_row', row)
-redis.register_function('tandem_swap', swap)
--- These two free memory, so a server that has none left must do them, too.
-redis.register_function{ function_name = 'tandem_drop', callback = drop, flags = { 'allow-oom' } }
-redis.register_function{ function_name = 'tandem_free', callback = free, flags = { 'allow-oom' } }
+redis.register_function('tandem2_claim', claim)
+redis.register_function('tandem2_apply', apply)
+redis.register_function('tandem2_states', states)
+redis.register_function('tandem2_row', row)
+redis.register_function('tandem2_swap', swap)
+-- These free memory or need next to none, so a server that has none left must do them, too.
+redis.register_function{ function_name = 'tandem2_drop', callback = drop, flags = { 'allow-oom' } }
+redis.register_function{ function_name = 'tandem2_require', callback = require, flags = { 'allow-oom' } }
+redis.register_function{ function_name = 'tandem2_free', callback = free, flags = { 'allow-oom' } }

@@ -120,10 +120,11 @@ static void no_night_is_lost_or_doubled_over_two_years(void **state)
 static void what_is_no_time_of_day_or_no_zone_is_refused(void **state)
 {
     (void)state;
-    static const char *const times[] = {"",      "2:30",   "24:00",  "02:60",     "02:3",
+    static const char *const times[] = {"",       "2:30",  "24:00", "02:60",    "02:3",
                                         "02:30 ", "02-30", "ab:cd", "02:30:00", "-1:30"};
-    static const char *const zones[] = {"",          "Berlin",          "Europe/Berln", "../../etc/passwd",
-                                        "/etc/localtime", "Europe", "CET-1CEST",    "tzdata.zi"};
+    static const char *const zones[] = {
+        "",       "Berlin",    "Europe/Berln", "../../etc/passwd", "/etc/localtime",
+        "Europe", "CET-1CEST", "tzdata.zi"};
     struct night night;
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
         assert_int_equal(night_parse(times[i], &night), -1);

@@ -140,30 +140,31 @@ static void a_variable_of_another_program_is_accepted(void **state)
 static void malformed_values_are_refused_and_named(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"--threads=0",
-                                        "--threads=65",
-                                        "--threads=",
-                                        "--threads=1e1",
-                                        "--threads= 1",
-                                        "--threads=+1",
-                                        "--threads=99999999999999999999",
-                                        "--to=htt",
-                                        "--to=",
-                                        "--to=kafka|http",
-                                        "--keep-bad=yes",
-                                        "--listen=",
-                                        "--nothing",
-                                        "--accept=",
-                                        "--accept=worse",
-                                        "--accept=bad,,old",
-                                        "--accept=bad|old",
-                                        "--accept=bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,"
-                                        "bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,"
-                                        "bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,"
-                                        "bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,"
-                                        "bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad",
-                                        "--threads",
-                                        "-x"};
+    static const char *const wrong[] = {
+        "--threads=0",
+        "--threads=65",
+        "--threads=",
+        "--threads=1e1",
+        "--threads= 1",
+        "--threads=+1",
+        "--threads=99999999999999999999",
+        "--to=htt",
+        "--to=",
+        "--to=kafka|http",
+        "--keep-bad=yes",
+        "--listen=",
+        "--nothing",
+        "--accept=",
+        "--accept=worse",
+        "--accept=bad,,old",
+        "--accept=bad|old",
+        "--accept=bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,"
+        "bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,"
+        "bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,"
+        "bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,"
+        "bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad",
+        "--threads",
+        "-x"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_int_equal(exit_code_of(NULL, wrong[i]), 2);
         assert_non_null(strstr(said, "tandem-test: "));
