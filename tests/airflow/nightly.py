@@ -1,7 +1,6 @@
 """The DAG in the real Airflow: a night that goes well, one whose archive is away, one whose data is refused. Run by tests/airflow/run, in
 the environment of a private deployment."""
 import contextlib
-import io
 import json
 import os
 import shutil
@@ -22,6 +21,7 @@ ENVIRONMENT = HOME / "environment"
 STEPS = ["extract", "aggregate", "check", "publish", "retire"]
 
 (HOME / "dags").mkdir()
+(HOME / "night.log").touch()
 shutil.copy("deploy/airflow/tandem_nightly.py", HOME / "dags")
 (HOME / "on-failure").write_text(f'#!/bin/sh\necho "$1" >>{CALLED}\n')
 (HOME / "on-failure").chmod(0o755)
@@ -50,7 +50,7 @@ def tandem(*command):
 
 
 def newest_run():
-    return json.loads(tandem("tandem-batch", "status", "--json"))["runs"][0]
+    return max(json.loads(tandem("tandem-batch", "status", "--json"))["runs"], key=lambda run: run["n"])
 
 
 def stack(*command):
@@ -83,12 +83,13 @@ class Nights(unittest.TestCase):
     def night(self, retry_delay=timedelta(seconds=1)):
         """A run of the DAG: its state, and (state, tries) by task. Airflow's own way to run one, with a shorter wait for retries."""
         from airflow.dag_processing.dagbag import DagBag
-        bag = DagBag(HOME / "dags", include_examples=False)
+        bag = DagBag(HOME / "dags")
         self.assertEqual(bag.import_errors, {})
         dag = bag.dags["tandem_nightly"]
         for task in dag.tasks:
             task.retry_delay, task.retry_exponential_backoff = retry_delay, 0
-        run = dag.test()
+        with open(HOME / "night.log", "a+") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+            run = dag.test()
         return run.state, {task.task_id: (task.state, task.try_number) for task in run.get_task_instances()}
 
     def test_1_airflow_runs_every_step_and_a_new_batch_view_is_published(self):
@@ -132,22 +133,37 @@ class Nights(unittest.TestCase):
             file.write(f"if [ -e {first} ]; then touch {second}; TANDEM_WAIT_S=120; else touch {first}; fi\n")
         comes_back = threading.Thread(target=start_archive_after, args=(second,))
         comes_back.start()
-        state, tasks = self.night()
-        second.touch()  # had there been no second try: the thread ends
-        comes_back.join()
+        try:
+            state, tasks = self.night()
+        finally:
+            second.touch()  # had there been no second try: the thread ends
+            comes_back.join()
         self.assertEqual((state, tasks["extract"]), ("success", ("success", 2)))
         self.assertEqual(self.called(), [])
 
     def test_5_what_another_try_cannot_mend_is_not_tried_again(self):
-        environment(partitions=77)
+        environment(partitions="none")
         state, tasks = self.night()
         self.assertEqual((state, tasks["extract"]), ("failed", ("failed", 1)))
         self.assertEqual(self.called(), ["airflow tandem_nightly.extract"])
+
+    def test_6_data_that_fails_a_check_is_not_published_and_somebody_can_accept_it(self):
+        before = newest_run()["n"]
+        environment(check_bad_percent=0, check_min_events=1)
+        tandem("tandem-feed", "generate", "--events", "200", "--bad-share", "0.5", "--seed", "6")
+        state, tasks = self.night()
+        self.assertEqual((state, tasks["aggregate"], tasks["check"]), ("failed", ("success", 1), ("failed", 1)))
+        self.assertEqual(self.called(), ["airflow tandem_nightly.check"])
+        self.assertEqual((newest_run()["n"], newest_run()["state"]), (before + 1, "check"))
+        tandem("tandem-batch", "run", "--accept-check", "bad")
+        self.assertEqual((newest_run()["n"], newest_run()["state"]), (before + 1, "done"))
 
 
 if __name__ == "__main__":
     result = unittest.TextTestRunner(verbosity=2).run(unittest.defaultTestLoader.loadTestsFromName("__main__"))
     failed = len(result.failures) + len(result.errors)
+    if failed:
+        print((HOME / "night.log").read_text()[-20000:])
     print(f"{result.testsRun - failed} passed, {failed} failed, 0 skipped")
     shutil.rmtree(HOME)
     sys.exit(0 if result.wasSuccessful() and result.testsRun else 1)

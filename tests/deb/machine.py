@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 
-def until(condition, what, seconds=60):
+def until(condition, what, seconds=180):
     end = time.monotonic() + seconds
     while not (found := condition()):
         if time.monotonic() > end:

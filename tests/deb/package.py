@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -88,8 +89,9 @@ class Installed(unittest.TestCase):
         self.machine.write("/etc/tandem/nightly.environment", "".join(f"TANDEM_{name.upper()}={value}\n" for name, value in variables.items()))
         return self.machine.run("systemctl", "start", "tandem-nightly.service", check=False).returncode
 
-    def called(self):
-        return self.machine.does("cat", "/var/tmp/called").splitlines()
+    def calls(self):
+        """How often /etc/tandem/on-failure has been called for the night."""
+        return self.machine.does("journalctl", "-o", "cat", "-t", "on-failure").count("tandem-nightly.service")
 
     def test_1_installed_it_starts_nothing_and_shows_the_secrets_to_nobody(self):
         self.machine.run("dpkg", "-i", "/root/tandem.deb")
@@ -126,7 +128,7 @@ class Installed(unittest.TestCase):
     def test_4_a_night_is_run_and_everything_is_exact(self):
         self.machine.run("bash", "-c", f"set -a; . /etc/tandem/environment; tandem-feed generate --events {EVENTS}")
         self.assertEqual(self.nightly(), 0)
-        newest = json.loads(self.batch("status", "--json").stdout)["runs"][0]
+        newest = max(json.loads(self.batch("status", "--json").stdout)["runs"], key=lambda run: run["n"])
         self.assertEqual(newest["state"], "done")
         self.batch("audit")
         journal = self.machine.does("journalctl", "-o", "cat", "-u", "tandem-*")
@@ -135,22 +137,23 @@ class Installed(unittest.TestCase):
 
     def test_5_a_killed_daemon_comes_back(self):
         for unit in ("tandem-archive", "tandem-speed@1", "tandem-serve"):
-            self.machine.run("kill", "-9", self.state(unit)["MainPID"])
+            self.machine.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", unit)
             machine.until(lambda: self.is_active(unit) and self.state(unit)["NRestarts"] == "1", f"{unit} is back")
         machine.until(self.is_ready, "the API is ready")
 
     def test_6_a_night_that_fails_calls_somebody_and_one_that_is_locked_does_not(self):
-        self.machine.write("/etc/tandem/on-failure", '#!/bin/sh\necho "$1"\n', "755")
+        self.machine.write("/etc/tandem/on-failure", '#!/bin/sh\nlogger -t on-failure "$1"\n', "755")
         self.machine.run("systemctl", "stop", "tandem-archive")
+        self.addCleanup(self.machine.run, "systemctl", "start", "tandem-archive")
         self.assertEqual(self.nightly(wait_s=1, retries=0), 1)
-        machine.until(lambda: "tandem-nightly.service" in self.machine.does("journalctl", "-o", "cat", "-u", "tandem-failed@*"), "somebody is called")
-        calls = self.machine.does("journalctl", "-o", "cat", "-u", "tandem-failed@*").count("\ntandem-nightly.service")
-        waits = subprocess.Popen(self.machine.command("runuser", "-u", "tandem", "--", "bash", "-c", "set -a; . /etc/tandem/environment; exec tandem-batch run --wait-s 60"),
-                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        machine.until(lambda: self.nightly() == 0 and self.state("tandem-nightly")["ExecMainStatus"] == "3", "a second run ends with 3")
+        machine.until(lambda: self.calls() == 1, "somebody is called")
+        run = "set -a; . /etc/tandem/environment; exec tandem-batch run --wait-s 600 >/tmp/other-run 2>&1"
+        other = subprocess.Popen(self.machine.command("runuser", "-u", "tandem", "--", "bash", "-c", run), stdin=subprocess.DEVNULL)
+        machine.until(lambda: "going on" in self.machine.does("cat", "/tmp/other-run"), "another run has the lock")
+        self.assertEqual((self.nightly(wait_s=1, retries=0), self.state("tandem-nightly")["ExecMainStatus"]), (0, "3"))
         self.machine.run("systemctl", "start", "tandem-archive")
-        self.assertEqual(waits.wait(timeout=120), 0)
-        self.assertEqual(self.machine.does("journalctl", "-o", "cat", "-u", "tandem-failed@*").count("\ntandem-nightly.service"), calls)
+        self.assertEqual(other.wait(timeout=300), 0)
+        self.assertEqual(self.calls(), 1)
 
     def test_7_an_upgrade_restarts_what_runs_and_keeps_the_configuration(self):
         before = {unit: self.state(unit)["MainPID"] for unit in SERVICES[1:]}
@@ -171,6 +174,7 @@ class Installed(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended
     result = unittest.TextTestRunner(verbosity=2).run(unittest.defaultTestLoader.loadTestsFromName("__main__"))
     failed = len({test.id() for test, _ in result.failures + result.errors})
     print(f"{result.testsRun - failed - len(result.skipped)} passed, {failed} failed, {len(result.skipped)} skipped")

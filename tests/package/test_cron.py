@@ -21,7 +21,7 @@ class Cron(unittest.TestCase):
         """The installed script, with a tandem-batch that says what it was called with and ends so."""
         program = self.tree.prefix / "bin/tandem-batch"
         program.unlink()
-        program.write_text(f"#!/bin/sh\necho called: $* 'with' \"$TANDEM_POSTGRES\" >&2\nexit {code}\n")
+        program.write_text(f"#!/bin/sh\necho called: $* 'with' \"$TANDEM_POSTGRES\" deadline $TANDEM_DEADLINE_S >&2\nexit {code}\n")
         program.chmod(0o755)
         return subprocess.run([self.tree.prefix / "lib/tandem/nightly", self.environment, *options], capture_output=True, text=True)
 
@@ -36,7 +36,7 @@ class Cron(unittest.TestCase):
             self.assertEqual(done.returncode, code)
             self.assertIn(f"ended with exit {code}: ", done.stdout)
             self.assertIn(meaning, done.stdout)
-            self.assertIn("called: run with host=a b password=secret\n", done.stdout)
+            self.assertIn("called: run with host=a b password=secret deadline 21600\n", done.stdout)
 
     def test_it_has_the_variables_of_the_file_and_hands_options_on(self):
         self.assertIn("called: run --wait-s 5 with", self.nightly(1, "--wait-s", "5").stdout)
