@@ -51,7 +51,8 @@ def only_the_api_is_published(stack):
 
 def no_secret_is_in_an_environment(stack):
     """neither Postgres' password nor the key stands in a container's settings, in its environment, its arguments or in a log"""
-    password = stack.in_setup("cat", "/run/tandem/secrets/postgres-password")
+    service = stack.in_setup("cat", "/run/tandem/secrets/pg_service.conf")
+    password = service.split("password=")[1].strip()
     need(len(password) >= 40, "there is no password")
     for service in stack.services():
         for container in stack.containers(service):
