@@ -20,15 +20,15 @@ quiet    := $(if $(filter 1,$(V)),,@)
 warnings := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 sanitize := $(if $(filter-out 0,$(SANITIZE)),-fsanitize=$(if $(filter fuzz,$(SANITIZE)),fuzzer-no-link$(comma))address$(comma)undefined)
 optimise := $(if $(sanitize),-O1 -fno-omit-frame-pointer $(sanitize) -fno-sanitize-recover=all,-O2 -fstack-protector-strong)
-CFLAGS   := -std=c17 -g $(optimise) $(warnings) -D_FORTIFY_SOURCE=$(if $(sanitize),0,2) -pthread -MMD -MP -I. -I$(out)
-# PostgreSQL's headers are outside the compiler's own search path.
+CFLAGS   := -std=c17 -g $(optimise) $(warnings) -D_FORTIFY_SOURCE=$(if $(sanitize),0,2) -pthread -MMD -MP -I. -I$(out) $(EXTRA_CFLAGS)
+# EXTRA_CFLAGS: what a packager adds. PostgreSQL's headers are outside the compiler's own search path.
 CPPFLAGS += $(shell pkg-config --cflags libpq 2>/dev/null)
 LDFLAGS  += $(sanitize) -pthread
 
 libs_speed := -lrdkafka -lhiredis -lpq -levent
-libs_batch := -lrdkafka -lhiredis -lpq -levent
+libs_batch := -lrdkafka -lhiredis -lpq -levent -lm
 libs_serve := -levent -levent_pthreads -lrdkafka -lhiredis -lpq -ljansson -lsodium -lz -lm
-libs_feed  := -lrdkafka -lpq -lcurl -llzma -lm
+libs_feed  := -lrdkafka -lpq -lcurl -llzma -lz -lm
 
 programs := tandem-speed tandem-batch tandem-serve tandem-feed
 
@@ -116,6 +116,22 @@ $(out)/tests/unit/test_event_against_slow: $(slow_decoder:%.c=$(out)/%.o)
 $(out)/tests/simulation/test_simulation: LDFLAGS += -Wl,--wrap=poll
 $(out)/tests/simulation/test_simulation: $(patsubst %,$(out)/tests/integration/%.o,deployment redis_server redis_state)
 
+# The release before a view was added, for the test that adds it beside live traffic: the same programs without its row.
+older := $(addprefix $(bin)/older/,tandem-speed tandem-batch tandem-serve)
+$(out)/older/catalogue.c: views/catalogue.c
+	@mkdir -p $(@D)
+	$(quiet)sed '/^    {"popular_country"/,/},$$/d' $< >$@
+$(out)/older/catalogue.o: $(out)/older/catalogue.c
+	$(quiet)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-unused-function -c -o $@ $<
+$(bin)/older/tandem-speed: libs := $(libs_speed)
+$(bin)/older/tandem-batch: libs := $(libs_batch)
+$(bin)/older/tandem-serve: libs := $(libs_serve)
+$(older): $(bin)/older/tandem-%: $(out)/older/catalogue.o $(layer_libraries) $(shared) $(addprefix $(bin)/,$(programs))
+	@mkdir -p $(@D)
+	$(if $(quiet),@echo "  LD  $@")
+	$(quiet)$(CC) $(LDFLAGS) -o $@ $(patsubst serve,$(out)/serving-layer/main.o,$(filter serve,$*))$(patsubst %,$(out)/%-layer/main.o,$(filter speed batch,$*)) $< $(layer_libraries) $(shared) $(libs)
+$(out)/tests/integration/test_new_view: $(older)
+
 # A server that says what it is told to.
 $(out)/tests/unit/test_redis_replies: $(patsubst %,$(out)/tests/fuzz/%.o,canned_redis harness)
 
@@ -134,6 +150,24 @@ down status:
 demo: setup
 	@$(MAKE) --no-print-directory all
 	@deploy/local/demo $(DATA)
+
+# ---- packages ----
+
+# Manual pages and completions, from what the programs print for --help.
+.PHONY: manual install uninstall deb
+manual: build/man/made
+build/man/made: $(addprefix $(bin)/,$(programs)) $(addprefix deploy/package/,program_help.py manual completions)
+	$(if $(quiet),@echo "  MAN build/man build/completions")
+	$(quiet)deploy/package/manual $(bin) build/man
+	$(quiet)deploy/package/completions $(bin) build/completions
+	@touch $@
+PREFIX   ?= /usr/local
+install: all manual
+	@TANDEM_BIN=$(bin) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) deploy/package/install put
+uninstall: manual
+	@TANDEM_BIN=$(bin) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) deploy/package/install remove
+deb: $(web)
+	@deploy/package/deb
 
 # ---- tests ----
 
@@ -164,7 +198,7 @@ build/browser/npm.done: $(addprefix tests/browser/,package.json package-lock.jso
 .PHONY: soak simulation-mutants
 SCHEDULES ?= 10000
 soak: $(out)/tests/simulation/test_simulation
-	SCHEDULES=$(SCHEDULES) $<
+	@tests/simulation/soak $< $(SCHEDULES) $(JOBS)
 simulation-mutants:
 	@tests/simulation/mutants
 
@@ -173,6 +207,16 @@ simulation-mutants:
 test-api: all
 	@TANDEM_BIN=$(bin) $(if $(SEED),SEED=$(SEED)) $(if $(EXAMPLES),EXAMPLES=$(EXAMPLES)) tests/api/run
 
+# What is installed: manual pages, completions, units, cron; the Debian package itself, installed and started by a systemd.
+.PHONY: test-package test-deb
+test-package: all manual
+	@TANDEM_BIN=$(bin) tests/package/run $(TEST)
+test-deb: deb
+	@TANDEM_BIN=$(bin) tests/deb/run
+# The DAG in the real Airflow (300 MB from PyPI, once), beside a private deployment.
+.PHONY: test-airflow
+test-airflow: all
+	@TANDEM_BIN=$(bin) tests/airflow/run
 # deploy/kubernetes and docker-compose.yml without a cluster or an engine: schemas, rules, commands.
 .PHONY: test-manifests
 test-manifests: all
@@ -238,7 +282,7 @@ $(out)/tests/bench/%: $(out)/tests/bench/%.o $(layer_libraries) $(shared)
 
 .PHONY: clean help
 clean:
-	rm -rf build/bin build/web/static_files.inc build/release-* build/sanitize-* build/fuzz-*
+	rm -rf build/bin build/web/static_files.inc build/release-* build/sanitize-* build/fuzz-* build/man build/completions build/deb
 
 help:
 	@echo "make demo [DATA=file]   set-up, private servers, layers, events, answers, audit"
@@ -246,6 +290,11 @@ help:
 	@echo "make test               set-up, lint, all tests   [SANITIZE=1] [CC=clang]"
 	@echo "make test-unit | test-laws | test-integration | test-tracker | test-browser | lint | pure"
 	@echo "make test-api           the API against its OpenAPI document, and the docs' examples   [SEED=n]"
+	@echo "make test-package       what is installed: manual pages, completions, systemd, cron"
+	@echo "make test-deb           the Debian package: lintian, then installed, run, upgraded, purged (as root)"
+	@echo "make test-airflow       the nightly DAG in the real Airflow"
+	@echo "make install | uninstall [DESTDIR=] [PREFIX=/usr/local]"
+	@echo "make deb                a Debian package into build/deb"
 	@echo "make test-manifests     Kubernetes and compose files against schemas and programs"
 	@echo "make test-compose       docker-compose.yml on a Docker engine, every container killed"
 	@echo "make screenshots        pictures of the console's pages into docs/screenshots"

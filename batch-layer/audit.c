@@ -22,6 +22,7 @@
 #include "common/mem.h"
 #include "common/options.h"
 #include "common/stop.h"
+#include "handover/view_state.h"
 #include "views/row.h"
 
 #define LOG "audit"
@@ -45,6 +46,7 @@ struct audit {
     struct audit_group *group; /* GROUPS of them, used again for each chunk */
     struct bytes packed, expected, found;
     bool unknown_view; /* said once */
+    uint64_t views;    /* that are served */
 };
 
 static void progress(void *total, int64_t offsets)
@@ -138,7 +140,8 @@ static void group_take(void *context, struct text view, struct text group)
         audit->unknown_view = true;
         return;
     }
-    if (!audit_sample_has(&audit->settings->sample, (unsigned)number, group))
+    if (!(audit->views >> number & 1) ||
+        !audit_sample_has(&audit->settings->sample, (unsigned)number, group))
         return;
     uint32_t symbol = names_put(replay_names(audit->replay), group);
     deltas_add(replay_counters(audit->replay), (unsigned)number, symbol, symbol, 0);
@@ -227,6 +230,23 @@ static void result_keep(struct audit *audit, int64_t took_ms)
         log_warn(LOG, "the result is not kept: %s", err.message);
 }
 
+/* Those that readers are answered from. */
+static int views_choose(struct audit *audit, struct err *err)
+{
+    char names[VIEW_NAMES_BYTES];
+    struct publication publication;
+    struct view_state state;
+    if (publication_read(audit->db, audit->partitions, &publication, err) ||
+        view_state_read(audit->db, publication.n, &state, err))
+        return -1;
+    audit->views = state.served;
+    replay_views(audit->replay, audit->views);
+    if (audit->views != catalogue_all())
+        log_warn(LOG, "not audited, because nobody is answered from them yet: %s",
+                 view_names(catalogue_all() & ~audit->views, " ", names));
+    return 0;
+}
+
 static int recompute(struct audit *audit, struct audit_snapshot *snapshot, struct err *err)
 {
     if (audit_snapshot_read(&audit->sources, audit->group, 0, snapshot, err))
@@ -253,7 +273,7 @@ static int audit_all(struct audit *audit, struct err *err)
     if (statement_run(audit->db, err, "SELECT pg_advisory_lock_shared(%" PRId64 ")", FORGET_LOCK) <
             0 ||
         audit_sources_open(&audit->sources, audit->db, deployment->redis, audit->partitions, err) ||
-        recompute(audit, &snapshot, err) ||
+        views_choose(audit, err) || recompute(audit, &snapshot, err) ||
         audit_groups_list(&audit->sources, snapshot.n, group_take, audit, err))
         return -1;
     if (groups_audit(audit, err))

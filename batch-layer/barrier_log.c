@@ -4,8 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/clock.h"
+#include "common/stop.h"
 #include "handover/barrier.h"
 #include "handover/event_log.h"
+
+enum { FLUSH_MS = 500, ASK_MS = 2000, PAUSE_MS = 100 }; /* so soon a stop is noticed */
 
 struct deliveries {
     int acknowledged;
@@ -62,6 +66,28 @@ static int produce(rd_kafka_t *producer, const char *topic, int partition, const
     return -1;
 }
 
+/* Waits until the broker has all of them, at most timeout_ms. */
+static void flush(rd_kafka_t *producer, int timeout_ms)
+{
+    int64_t until_us = clock_monotonic_us() + (int64_t)timeout_ms * 1000;
+    while (rd_kafka_flush(producer, FLUSH_MS) == RD_KAFKA_RESP_ERR__TIMED_OUT && !stop_asked() &&
+           clock_monotonic_us() < until_us)
+        ;
+}
+
+/* Asks for the topic again and again while the broker is away, at most timeout_ms. */
+static int check(rd_kafka_t *producer, const char *topic, int partitions, int timeout_ms,
+                 struct err *err)
+{
+    int64_t until_us = clock_monotonic_us() + (int64_t)timeout_ms * 1000;
+    for (;;) {
+        if (event_log_check(producer, topic, partitions, ASK_MS, err) == 0)
+            return 0;
+        if (err->kind != ERR_RETRY || clock_monotonic_us() >= until_us || !stop_sleep_ms(PAUSE_MS))
+            return -1;
+    }
+}
+
 /* Hands all barriers to the producer and waits for what became of them. */
 static int produce_all(rd_kafka_t *producer, const char *topic, int partitions, int64_t n,
                        int timeout_ms, const struct deliveries *deliveries, struct err *err)
@@ -72,7 +98,7 @@ static int produce_all(rd_kafka_t *producer, const char *topic, int partitions, 
         if (produce(producer, topic, p, number, err))
             return -1;
     }
-    rd_kafka_flush(producer, timeout_ms);
+    flush(producer, timeout_ms);
     if (deliveries->acknowledged == partitions)
         return 0;
     return err_set(err, ERR_RETRY, "kafka: barrier %s: %d of %d partitions acknowledged it: %s",
@@ -87,7 +113,7 @@ int barrier_log_produce(const char *bootstrap, const char *topic, int partitions
     rd_kafka_t *producer = producer_new(bootstrap, timeout_ms, &deliveries, err);
     if (!producer)
         return -1;
-    int failed = event_log_check(producer, topic, partitions, timeout_ms, err);
+    int failed = check(producer, topic, partitions, timeout_ms, err);
     if (!failed)
         failed = produce_all(producer, topic, partitions, n, timeout_ms, &deliveries, err);
     if (failed)

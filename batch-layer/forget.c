@@ -65,14 +65,18 @@ static int rows_find(struct run *run, int p, struct err *err)
                "  CROSS JOIN LATERAL (SELECT u.n, u.offsets FROM user_events u"
                "   WHERE u.partition = %d AND u.bucket = f.bucket ORDER BY u.n) b"
                "  CROSS JOIN LATERAL unnest(b.offsets) o WHERE o <= f.upto ORDER BY o),"
-               " named AS MATERIALIZED (SELECT c.*, (SELECT e.\"user\" FROM events e"
-               "   WHERE e.partition = %d AND e.\"offset\" = c.\"offset\") AS \"user\" FROM candidate c),"
+               " named AS MATERIALIZED (SELECT c.*, coalesce((SELECT e.\"user\" FROM events e"
+               "   WHERE e.partition = %d AND e.\"offset\" = c.\"offset\"),"
+               "   (SELECT r.\"user\" FROM (SELECT b.rows FROM events_packed b WHERE b.partition = %d"
+               "    AND b.first <= c.\"offset\" ORDER BY b.first DESC LIMIT 1) b"
+               "    CROSS JOIN LATERAL unnest(b.rows) r WHERE r.\"offset\" = c.\"offset\")) AS \"user\""
+               "   FROM candidate c),"
                " found AS MATERIALIZED (SELECT c.*, (SELECT f.token FROM forgets f"
                "   WHERE f.partition = %d AND f.\"user\" = c.\"user\" AND f.upto >= c.\"offset\""
                "   ORDER BY f.upto LIMIT 1) AS token FROM named c)"
                " INSERT INTO forgotten_rows SELECT %d, bucket, n, \"offset\", token FROM found"
                " WHERE token IS NOT NULL",
-               p, p, p, p, p) < 0
+               p, p, p, p, p, p) < 0
                ? -1
                : 0;
 }
@@ -85,6 +89,22 @@ static int64_t rows_replace(struct run *run, int p, struct err *err)
                          " WHERE e.partition = %d AND e.\"offset\" = ANY (ARRAY(SELECT r.\"offset\""
                          " FROM forgotten_rows r WHERE r.partition = %d))",
                          p, p, p);
+}
+
+/* The chunks that hold such rows are written anew. */
+static int64_t packed_replace(struct run *run, int p, struct err *err)
+{
+    return statement_run(
+        run->db, err,
+        "UPDATE events_packed c SET rows = ARRAY(SELECT ROW(r.\"offset\", r.type, r.event_id,"
+        " coalesce((SELECT f.token FROM forgotten_rows f WHERE f.partition = %d"
+        "  AND f.\"offset\" = r.\"offset\"), r.\"user\"), r.item, r.ts, r.quantity, r.price, r.currency,"
+        " r.country, r.device, r.\"order\", r.list)::packed_event FROM unnest(c.rows) r"
+        " ORDER BY r.\"offset\") WHERE c.partition = %d AND c.first = ANY (ARRAY(SELECT DISTINCT"
+        " (SELECT b.first FROM events_packed b WHERE b.partition = %d AND b.first <= f.\"offset\""
+        "  ORDER BY b.first DESC LIMIT 1) FROM forgotten_rows f WHERE f.partition = %d))"
+        " AND c.upto > (SELECT min(f.\"offset\") FROM forgotten_rows f WHERE f.partition = %d)",
+        p, p, p, p, p);
 }
 
 /* What is left of a hash must not say whose the rows were. */
@@ -115,7 +135,7 @@ int64_t forget_replace(struct run *run, struct err *err)
         return -1;
     for (int p = 0; p < run->partitions; p++) {
         int64_t rows = rows_find(run, p, err) ? -1 : rows_replace(run, p, err);
-        if (rows < 0 || index_clean(run, p, err))
+        if (rows < 0 || packed_replace(run, p, err) < 0 || index_clean(run, p, err))
             return -1;
         changed += rows;
     }

@@ -9,8 +9,10 @@ static const struct command {
     const char *name;
     int (*main)(int argc, char **argv);
 } commands[] = {
-    {"setup", setup_main},     {"archive", archive_main}, {"run", run_main},
-    {"rebuild", rebuild_main}, {"audit", audit_main},     {"status", status_main},
+    {"setup", setup_main},     {"archive", archive_main},   {"run", run_main},
+    {"rebuild", rebuild_main}, {"nightly", nightly_main},   {"replay", replay_main},
+    {"audit", audit_main},     {"estimate", estimate_main}, {"prune", prune_main},
+    {"status", status_main},
 };
 
 static const struct options_usage usage = {
@@ -23,7 +25,11 @@ static const struct options_usage usage = {
         "  archive   copies events from Kafka into the master dataset, exactly once (daemon)\n"
         "  run       folds what is new into the batch view and publishes it\n"
         "  rebuild   the same from the first event on\n"
+        "  nightly   does a run every night (daemon, for where there is no cron)\n"
+        "  replay    recomputes every view from the Kafka log alone and compares it with the batch view\n"
         "  audit     recomputes every view and compares it with what readers are answered\n"
+        "  estimate  what the views come to, from a sample of the users, with 95 % intervals\n"
+        "  prune     packs old events of the master dataset; views stay as they are\n"
         "  status    shows the runs, their steps, and where everything stands\n",
 };
 

@@ -74,25 +74,45 @@ int master_copy_event(struct copy_in *in, int partition, int64_t offset, const s
 
 struct master_rows {
     struct copy_out out;
-    int partition;
+    char of[32]; /* for messages */
 };
 
-struct master_rows *master_rows_open(PGconn *db, int partition, int64_t from, int64_t to,
-                                     struct err *err)
+static struct master_rows *rows_open(PGconn *db, const char *sql, const char *of, struct err *err)
 {
-    char sql[512];
-    snprintf(sql, sizeof sql,
-             "COPY (SELECT " COLUMNS " FROM events WHERE partition = %d AND \"offset\" >= %" PRId64
-             " AND \"offset\" < %" PRId64 " ORDER BY \"offset\") TO STDOUT (FORMAT binary)",
-             partition, from, to);
     struct master_rows *rows = xcalloc(1, sizeof *rows);
-    rows->partition = partition;
+    snprintf(rows->of, sizeof rows->of, "%s", of);
     if (copy_out_begin(&rows->out, db, sql, err)) {
-        err_prefix(err, "master dataset, partition %d: ", partition);
+        err_prefix(err, "master dataset, %s: ", of);
         master_rows_close(rows);
         return NULL;
     }
     return rows;
+}
+
+struct master_rows *master_rows_open(PGconn *db, int partition, int64_t from, int64_t to,
+                                     struct err *err)
+{
+    char sql[512], of[32];
+    snprintf(of, sizeof of, "partition %d", partition);
+    snprintf(sql, sizeof sql,
+             "COPY (SELECT " COLUMNS " FROM event_rows(%d::int2, %" PRId64 ", %" PRId64
+             ") ORDER BY \"offset\") TO STDOUT (FORMAT binary)",
+             partition, from, to);
+    return rows_open(db, sql, of, err);
+}
+
+enum { SAMPLE_BITS = 30 };
+
+struct master_rows *master_sample_open(PGconn *db, double share, int64_t seed, struct err *err)
+{
+    char sql[1024];
+    snprintf(sql, sizeof sql,
+             "COPY (SELECT " COLUMNS " FROM (SELECT " COLUMNS " FROM events UNION ALL SELECT"
+             " c.partition, r.* FROM events_packed c CROSS JOIN LATERAL unnest(c.rows) r) e"
+             " WHERE (hashtextextended(\"user\", %" PRId64 ") & %d) < %" PRId64
+             " ORDER BY \"user\" COLLATE \"C\", partition, \"offset\") TO STDOUT (FORMAT binary)",
+             seed, (1 << SAMPLE_BITS) - 1, (int64_t)(share * (1 << SAMPLE_BITS)));
+    return rows_open(db, sql, "sample of users", err);
 }
 
 /* A number of exactly the column's bytes; absent: -1 where that may be. */
@@ -134,7 +154,7 @@ int master_rows_next(struct master_rows *rows, int64_t *offset, struct event *ev
     if (more > 0 && master_row_event(fields, offset, event, err))
         more = -1;
     if (more < 0)
-        err_prefix(err, "master dataset, partition %d: ", rows->partition);
+        err_prefix(err, "master dataset, %s: ", rows->of);
     return more;
 }
 

@@ -1,5 +1,5 @@
 /*
- * master_dataset: the rows of table `events`, in and out by COPY BINARY. Written by the archive only; immutable but for
+ * master_dataset: the rows of table `events`, in and out by COPY BINARY; out also those that are packed (prune.c). Written by the archive only; immutable but for
  * forget.h. Not for: transactions and offsets (archive_write.h), bad records, what the events mean.
  * A reader or writer has its connection for itself until it has ended. One thread at a time.
  */
@@ -27,6 +27,11 @@ struct master_rows;
 /* The events of one partition with from <= offset < to, in log order, as of one snapshot. NULL: err. */
 struct master_rows *master_rows_open(PGconn *db, int partition, int64_t from, int64_t to,
                                      struct err *err);
+/*
+ * The events of a `share` (0 to 1) of the users, chosen by a hash of the user and `seed`: user by user, each user's in log order,
+ * as of one snapshot.
+ */
+struct master_rows *master_sample_open(PGconn *db, double share, int64_t seed, struct err *err);
 /* 1 and the next event, whose texts live until the next call; 0 at the end; -1. */
 int master_rows_next(struct master_rows *rows, int64_t *offset, struct event *event,
                      struct err *err);

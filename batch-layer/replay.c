@@ -58,6 +58,12 @@ void replay_keep(struct replay *replay,
     replay->chunk = deltas_new();
 }
 
+void replay_views(struct replay *replay, uint64_t views)
+{
+    for (int p = 0; p < replay->partitions; p++)
+        fold_views(replay->fold[p], views);
+}
+
 /* Moves what is wanted from the chunk to the counters. */
 static void chunk_keep(struct replay *replay)
 {

@@ -25,6 +25,9 @@ void replay_keep(struct replay *replay,
                  bool (*wanted)(const void *context, unsigned view, struct text group),
                  const void *context);
 
+/* Counts these views alone (bits of the catalogue); before anything is replayed. */
+void replay_views(struct replay *replay, uint64_t views);
+
 /* The events below these offsets are in the counters. An offset a partition, borrowed. */
 const int64_t *replay_at(const struct replay *replay);
 

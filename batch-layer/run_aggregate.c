@@ -14,12 +14,16 @@
 
 #include "batch-layer/copy.h"
 #include "batch-layer/master_dataset.h"
+#include "batch-layer/run_figures.h"
 #include "batch-layer/run_steps.h"
 #include "batch-layer/statement.h"
+#include "common/clock.h"
 #include "common/failpoint.h"
 #include "common/log.h"
 #include "common/stop.h"
 #include "views/fold.h"
+
+enum { PROGRESS_EVENTS = 4096 };
 
 struct forgotten {
     int64_t offset;
@@ -36,12 +40,15 @@ struct aggregate {
     struct names *names;
     struct fold *fold;
     struct deltas *deltas;
+    struct run_figures *figures; /* of the chunk */
     struct forgotten *forgotten;
     size_t n_forgotten, forgotten_cap;
     struct bytes forgotten_users, packed;
     int64_t events;       /* of the part */
     int64_t chunk_events; /* of the chunk so far */
+    int64_t chunk_ms;     /* when it began */
     int64_t all_events, duplicates, chunks;
+    int64_t offsets_done, offsets_all; /* of this attempt */
 };
 
 static void fold_begin(struct aggregate *a)
@@ -61,6 +68,7 @@ static void fold_end(struct aggregate *a)
 static void aggregate_free(struct aggregate *a)
 {
     fold_end(a);
+    run_figures_free(a->figures);
     free(a->forgotten);
     bytes_free(&a->forgotten_users);
     bytes_free(&a->packed);
@@ -85,9 +93,8 @@ static int states_bring(struct aggregate *a, struct err *err)
              "COPY (SELECT u.\"user\", coalesce(%s,"
              " (SELECT o.state FROM user_state o WHERE o.partition = %d AND o.\"user\" = u.\"user\""
              " AND o.n < %" PRId64 " ORDER BY o.n DESC LIMIT 1))"
-             " FROM (SELECT DISTINCT \"user\" FROM events WHERE partition = %d"
-             " AND \"offset\" >= %" PRId64 " AND \"offset\" < %" PRId64
-             ") u) TO STDOUT (FORMAT binary)",
+             " FROM (SELECT DISTINCT \"user\" FROM event_rows(%d::int2, %" PRId64 ", %" PRId64
+             ")) u) TO STDOUT (FORMAT binary)",
              staged, a->partition, run->rebuild ? 0 : run->n, a->partition, a->from, a->to);
     struct copy_out rows = {0};
     struct text field[FIELDS];
@@ -122,10 +129,15 @@ static int event_take(struct aggregate *a, const struct event *event, int64_t of
         fold_put_state(a->fold, event->user, (struct text){"", 0});
     }
     a->events++;
-    if (!fold_event(a->fold, event, a->deltas))
+    bool changed = fold_event(a->fold, event, a->deltas);
+    if (!changed)
         a->duplicates++;
     else if (event->type == EVENT_FORGET)
         forget_keep(a, offset, event->user);
+    run_figures_take(a->figures, a->partition, event, !changed, a->chunk_ms);
+    if (a->events % PROGRESS_EVENTS == 0)
+        progress_show(&a->run->progress, a->offsets_done + offset - a->from, a->offsets_all,
+                      "records");
     return 0;
 }
 
@@ -136,7 +148,10 @@ static int part_fold(struct aggregate *a, struct err *err)
     bytes_clear(&a->forgotten_users);
     if (a->look_up && states_bring(a, err))
         return -1;
-    struct master_rows *rows = master_rows_open(a->run->db, a->partition, a->from, a->to, err);
+    const struct run *run = a->run;
+    fold_views(a->fold,
+               a->from < run->before[a->partition] ? run->rebuilt : run->complete | run->rebuilt);
+    struct master_rows *rows = master_rows_open(run->db, a->partition, a->from, a->to, err);
     struct event event;
     int64_t offset;
     int more = rows ? 1 : -1;
@@ -205,6 +220,7 @@ static int stage_states(struct aggregate *a, struct err *err)
     if (statement_run(a->run->db, err,
                       "CREATE TEMPORARY TABLE IF NOT EXISTS chunk_state (LIKE staged_state)"
                       " ON COMMIT DELETE ROWS") < 0 ||
+        statement_run(a->run->db, err, "TRUNCATE chunk_state") < 0 || /* an earlier part's */
         copy_states(
             a, "COPY chunk_state (n, partition, \"user\", state) FROM STDIN (FORMAT binary)", err))
         return -1;
@@ -259,13 +275,15 @@ static int checkpoint_move(struct aggregate *a, struct err *err)
 
 static int part(struct aggregate *a, struct err *err)
 {
-    const struct run *run = a->run;
+    struct run *run = a->run;
     if (checkpoint_move(a, err) || part_fold(a, err) || stage_states(a, err) ||
         stage_forgets(a, err))
         return -1;
     fold_forget_touched(a->fold);
     a->first = false;
     a->chunk_events += a->events;
+    a->offsets_done += a->to - a->from;
+    progress_clear(&run->progress);
     log_info(RUN_LOG,
              "aggregated n=%" PRId64 " partition=%d offset=%" PRId64 " of=%" PRId64
              " events=%" PRId64,
@@ -300,6 +318,9 @@ static int chunk_parts(struct aggregate *a, struct err *err)
         int64_t behind = run->boundary[a->partition] - a->to;
         a->from = a->to;
         a->to += behind < left ? behind : left;
+        /* below the old boundary a rebuild of some views adds to those alone */
+        if (a->from < run->before[a->partition] && a->to > run->before[a->partition])
+            a->to = run->before[a->partition];
         left -= a->to - a->from;
         if (a->to > a->from && part(a, err))
             return -1;
@@ -313,8 +334,10 @@ static int chunk_stage(struct aggregate *a, struct err *err)
 {
     PGconn *db = a->run->db;
     a->chunk_events = 0;
+    a->chunk_ms = clock_unix_ms();
     if (statement_run(db, err, "BEGIN") < 0 || statement_plan_by_keys(db, err) ||
         chunk_parts(a, err) || stage_rows(a, err) ||
+        run_figures_store(a->figures, db, a->run->n, err) ||
         statement_run(db, err, "UPDATE run SET events = events + %" PRId64 " WHERE n = %" PRId64,
                       a->chunk_events, a->run->n) < 0)
         return -1;
@@ -349,12 +372,26 @@ static int chunk(struct aggregate *a, struct err *err)
 
 static int all_chunks(struct aggregate *a, struct err *err)
 {
+    if (statement_number(a->run->db, err, &a->offsets_all,
+                         "SELECT coalesce(sum(r.boundary[c.partition + 1] - c.\"offset\"), 0)::int8"
+                         " FROM checkpoint c JOIN run r USING (n) WHERE n = %" PRId64,
+                         a->run->n))
+        return -1;
     if (partition_begin(a, 0, err))
         return -1;
     while (a->partition < a->run->partitions)
         if (chunk(a, err))
             return -1;
     return 0;
+}
+
+int run_aggregate_stage(struct run *run, struct err *err)
+{
+    struct aggregate a = {.run = run};
+    fold_begin(&a);
+    int failed = all_chunks(&a, err);
+    aggregate_free(&a);
+    return failed;
 }
 
 int run_aggregate(struct run *run, struct err *err)
@@ -366,11 +403,12 @@ int run_aggregate(struct run *run, struct err *err)
         run_step_begin(run, "aggregate", err))
         return -1;
     fold_begin(&a);
+    a.figures = run_figures_new();
     int failed = all_chunks(&a, err);
     aggregate_free(&a);
     if (failed || statement_run(run->db, err, "BEGIN") < 0 || run_move(run, "check", err) ||
-        run_step_end(run, "aggregate", a.all_events, err, "chunks %" PRId64 ", duplicates %" PRId64,
-                     a.chunks, a.duplicates) ||
+        run_step_end(run, a.all_events, err, "chunks %" PRId64 ", duplicates %" PRId64, a.chunks,
+                     a.duplicates) ||
         statement_run(run->db, err, "COMMIT") < 0)
         return -1;
     failpoint("run:aggregate:done");

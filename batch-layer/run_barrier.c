@@ -45,8 +45,9 @@ static int archive_wait(struct run *run, struct err *err)
 }
 
 /* Says what to do when nothing seems to come. */
-static void hint(const struct run *run, int archived, int64_t waited_s)
+static void hint(struct run *run, int archived, int64_t waited_s)
 {
+    progress_clear(&run->progress);
     log_warn(RUN_LOG,
              "waiting for the archive n=%" PRId64 " partitions=%d/%d seconds=%" PRId64
              ": is `tandem-batch archive` running?",
@@ -62,6 +63,7 @@ static int wait_for_archive(struct run *run, struct err *err)
         int archived = barriers_archived(run, err);
         if (archived < 0 || archived == run->partitions)
             return archived < 0 ? -1 : 0;
+        progress_show(&run->progress, archived, run->partitions, "partitions in the archive");
         int64_t waited_s = (clock_monotonic_us() - start) / 1000000;
         if (waited_s >= run->settings->wait_s)
             return err_set(err, ERR_RETRY,
@@ -101,7 +103,7 @@ static int store_boundary(struct run *run, struct err *err)
                           run->n, p, run->rebuild ? 0 : run->before[p]) < 0)
             return -1;
     if (run_move(run, "aggregate", err) ||
-        run_step_end(run, "archive", run->partitions, err, "boundary %s", boundary) ||
+        run_step_end(run, run->partitions, err, "boundary %s", boundary) ||
         statement_run(run->db, err, "COMMIT") < 0)
         return -1;
     return 0;
@@ -115,7 +117,7 @@ static int produce(struct run *run, struct err *err)
                             (int)run->settings->wait_s * 1000, err))
         return -1;
     failpoint("run:barrier:produced");
-    return run_step_end(run, "barrier", run->partitions, err, "barrier %" PRId64, run->n);
+    return run_step_end(run, run->partitions, err, "barrier %" PRId64, run->n);
 }
 
 int run_barrier(struct run *run, struct err *err)

@@ -1,6 +1,6 @@
 /*
- * Step 4: before anybody sees it, what was aggregated is held against the master dataset (every row once) and against the
- * speed layer's segment n-1 (every counter): two executions of the same definition that share nothing but the log.
+ * Step 4: before anybody sees it, what was aggregated is held against the master dataset (every row once), against what is
+ * expected of the data (quality.h), and against the speed layer's segment n-1 (every counter): two executions of the same definition that share nothing but the log.
  *
  * The comparison is exact although rows are read a few at a time, without a snapshot: segment n-1 of a partition never changes
  * again once its offset has reached B_n (compaction keeps sums), and offsets and epochs are looked at before and after: a server
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "batch-layer/quality.h"
 #include "batch-layer/run_steps.h"
 #include "batch-layer/segment_check.h"
 #include "batch-layer/speed_state.h"
@@ -25,22 +26,21 @@ enum { RETRY_MS = 200 };
 
 /* ---- against the master dataset ---- */
 
-struct totals {
-    int64_t offsets, events, bad, barriers;
-};
-
-static int partition_totals(const struct run *run, int p, struct totals *totals, struct err *err)
+static int partition_totals(const struct run *run, int p, struct quality_totals *totals,
+                            struct err *err)
 {
     int64_t from = run->rebuild ? 0 : run->before[p], to = run->boundary[p];
     PGresult *result = statement_query(
         run->db, err,
         "SELECT (SELECT count(*) FROM events WHERE partition = %d AND \"offset\" >= %" PRId64
-        " AND \"offset\" < %" PRId64 "),"
+        " AND \"offset\" < %" PRId64
+        ") + (SELECT coalesce(sum(n), 0)::int8 FROM events_packed WHERE partition = %d"
+        " AND first >= %" PRId64 " AND upto <= %" PRId64 "),"
         " (SELECT count(*) FROM bad_events WHERE partition = %d AND \"offset\" >= %" PRId64
         " AND \"offset\" < %" PRId64 "),"
         " (SELECT count(*) FROM barrier WHERE partition = %d AND \"offset\" >= %" PRId64
         " AND \"offset\" < %" PRId64 ")",
-        p, from, to, p, from, to, p, from, to);
+        p, from, to, p, from, to, p, from, to, p, from, to);
     if (!result)
         return -1;
     totals->offsets += to - from;
@@ -51,29 +51,14 @@ static int partition_totals(const struct run *run, int p, struct totals *totals,
     return 0;
 }
 
-/* Every event of the range was folded (or found a duplicate) once, and no offset holds two things. */
-static int check_totals(const struct run *run, struct totals *totals, struct err *err)
+/* Every event of the range is to be folded (or found a duplicate) once, and no offset to hold two things. */
+static int totals_read(const struct run *run, struct quality_totals *totals, struct err *err)
 {
-    int64_t folded;
     for (int p = 0; p < run->partitions; p++)
         if (partition_totals(run, p, totals, err))
             return -1;
-    if (statement_number(run->db, err, &folded, "SELECT events FROM run WHERE n = %" PRId64,
-                         run->n))
-        return -1;
-    if (folded != totals->events)
-        return err_set(
-            err, ERR_FATAL,
-            "run %" PRId64 " folded %" PRId64 " events, the master dataset has %" PRId64
-            " there: not published; `tandem-batch status`, then a report to the developers",
-            run->n, folded, totals->events);
-    if (totals->events + totals->bad + totals->barriers > totals->offsets)
-        return err_set(
-            err, ERR_FATAL,
-            "the master dataset has more rows than offsets below the boundary of run %" PRId64
-            ": not published",
-            run->n);
-    return 0;
+    return statement_number(run->db, err, &totals->folded,
+                            "SELECT events FROM run WHERE n = %" PRId64, run->n);
 }
 
 /* ---- the speed layer's segment ---- */
@@ -188,8 +173,9 @@ static int compare(struct run *run, struct speed_side *side, struct segment_chec
     return failed;
 }
 
-static void drift_report(const struct run *run, const struct segment_check *check)
+static void drift_report(struct run *run, const struct segment_check *check)
 {
+    progress_clear(&run->progress);
     for (size_t i = 0; i < check->n_lines; i++)
         log_error(RUN_LOG, "%s", check->line[i]);
     log_error(RUN_LOG,
@@ -210,6 +196,7 @@ static int check_speed(struct run *run, char *detail, size_t detail_bytes, struc
     int failed = compare(run, side, &check, &why, err);
     run->drift = failed ? -1 : check.drift;
     if (failed > 0) {
+        progress_clear(&run->progress);
         log_warn(RUN_LOG, "not compared with the speed layer: %s", why.message);
         snprintf(detail, detail_bytes, "not compared: %.250s", why.message);
     } else if (!failed)
@@ -221,29 +208,52 @@ static int check_speed(struct run *run, char *detail, size_t detail_bytes, struc
     return failed < 0 ? -1 : 0;
 }
 
+/* What failed is written down at once: the run goes no further. */
+static int check_quality(struct run *run, struct quality *quality, struct quality_totals *totals,
+                         struct err *err)
+{
+    if (totals_read(run, totals, err) || quality_measure(quality, run, totals, err))
+        return -1;
+    progress_clear(&run->progress);
+    if (quality->failed && quality_store(quality, run, err))
+        return -1;
+    run->refused = quality->failed > 0;
+    return quality_tell(quality, run, err);
+}
+
+static int check_done(struct run *run, const struct quality *quality,
+                      const struct quality_totals *totals, const char *speed, struct err *err)
+{
+    char drift[24] = "NULL";
+    if (run->drift >= 0)
+        snprintf(drift, sizeof drift, "%" PRId64, run->drift);
+    int64_t others = totals->offsets - totals->events - totals->bad - totals->barriers;
+    if (statement_run(run->db, err, "BEGIN") < 0 ||
+        statement_run(run->db, err, "UPDATE run SET drift = %s WHERE n = %" PRId64, drift, run->n) <
+            0 ||
+        quality_store(quality, run, err) || run_move(run, "publish", err) ||
+        run_step_end(run, totals->events, err,
+                     "events %" PRId64 ", bad %" PRId64 ", barriers %" PRId64
+                     ", other records %" PRId64 "; %s; drift %s",
+                     totals->events, totals->bad, totals->barriers, others, speed, drift))
+        return -1;
+    return statement_run(run->db, err, "COMMIT") < 0 ? -1 : 0;
+}
+
 int run_check(struct run *run, struct err *err)
 {
-    struct totals totals = {0};
-    char speed[300] = "", drift[24] = "NULL";
+    struct quality_totals totals = {0};
+    struct quality quality = {0};
+    char speed[300] = "";
     failpoint("run:check:begin");
-    if (run_step_begin(run, "check", err) || check_totals(run, &totals, err) ||
+    if (run_step_begin(run, "check", err) || check_quality(run, &quality, &totals, err) ||
         check_speed(run, speed, sizeof speed, err))
         return -1;
     if (stop_asked())
         return err_set(err, ERR_RETRY, "stopped in the check: the next start goes on");
     failpoint("run:check:compared");
-    if (run->drift >= 0)
-        snprintf(drift, sizeof drift, "%" PRId64, run->drift);
-    int64_t others = totals.offsets - totals.events - totals.bad - totals.barriers;
-    if (statement_run(run->db, err, "BEGIN") < 0 ||
-        statement_run(run->db, err, "UPDATE run SET drift = %s WHERE n = %" PRId64, drift, run->n) <
-            0 ||
-        run_move(run, "publish", err) ||
-        run_step_end(run, "check", totals.events, err,
-                     "events %" PRId64 ", bad %" PRId64 ", barriers %" PRId64
-                     ", other records %" PRId64 "; %s; drift %s",
-                     totals.events, totals.bad, totals.barriers, others, speed, drift) ||
-        statement_run(run->db, err, "COMMIT") < 0)
+    quality_drift(&quality, run->drift, speed);
+    if (check_done(run, &quality, &totals, speed, err))
         return -1;
     failpoint("run:check:done");
     return 0;

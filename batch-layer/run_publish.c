@@ -7,11 +7,13 @@
 #include <stdio.h>
 
 #include "batch-layer/forget.h"
-#include "batch-layer/run_steps.h"
+#include "batch-layer/run_views.h"
 #include "batch-layer/statement.h"
 #include "batch-layer/view_changes.h"
 #include "common/failpoint.h"
 #include "common/log.h"
+#include "common/stop.h"
+#include "handover/view_state.h"
 
 static int write_piece(struct run *run, struct copy_in *in, const struct view_change *change,
                        struct err *err)
@@ -53,10 +55,15 @@ static int write_changed(struct run *run, struct view_changes *changes, struct c
 /* What the whole pieces that were just written have in them. */
 static int remove_summed(struct run *run, struct err *err)
 {
-    if (run->rebuild)
+    char names[VIEW_NAMES_BYTES];
+    if (run->rebuilt == catalogue_all()) /* also of views that are in no catalogue any more */
         return statement_run(run->db, err, "DELETE FROM view_row WHERE n < %" PRId64, run->n) < 0
                    ? -1
                    : 0;
+    if (run->rebuilt &&
+        statement_run(run->db, err, "DELETE FROM view_row WHERE n < %" PRId64 " AND view IN ('%s')",
+                      run->n, view_names(run->rebuilt, "','", names)) < 0)
+        return -1;
     return statement_plan_by_keys(run->db, err) ||
                    statement_run(run->db, err,
                                  "DELETE FROM view_row v USING view_row w"
@@ -67,12 +74,15 @@ static int remove_summed(struct run *run, struct err *err)
                : 0;
 }
 
-static int64_t publish_rows(struct run *run, PGconn *reader, struct err *err)
+/* How many rows of these views were written. */
+static int64_t publish_views(struct run *run, PGconn *reader, uint64_t views,
+                             enum view_changes_of of, struct err *err)
 {
     struct view_changes changes;
     struct copy_in in = {0};
-    int failed = view_changes_begin(&changes, reader, run->n,
-                                    run->rebuild ? CHANGES_OF_REBUILD : CHANGES_TO_WRITE, err);
+    if (!views)
+        return 0;
+    int failed = view_changes_begin(&changes, reader, run->n, of, views, err);
     if (!failed)
         failed = copy_in_begin(
             &in, run->db,
@@ -87,10 +97,19 @@ static int64_t publish_rows(struct run *run, PGconn *reader, struct err *err)
             failed = copy_in_end(&in, err);
     }
     view_changes_end(&changes);
-    return failed || statement_count_anew(run->db, "view_row", in.rows, err) ||
+    return failed ? -1 : in.rows;
+}
+
+static int64_t publish_rows(struct run *run, PGconn *reader, struct err *err)
+{
+    int64_t added =
+        publish_views(run, reader, run->complete & ~run->rebuilt, CHANGES_TO_WRITE, err);
+    int64_t whole =
+        added < 0 ? -1 : publish_views(run, reader, run->rebuilt, CHANGES_OF_REBUILD, err);
+    return whole < 0 || statement_count_anew(run->db, "view_row", added + whole, err) ||
                    remove_summed(run, err)
                ? -1
-               : in.rows;
+               : added + whole;
 }
 
 /*
@@ -124,8 +143,8 @@ static int publish_number(struct run *run, int64_t rows, int64_t states, int64_t
                       run->n) < 0 ||
         statement_run(run->db, err, "UPDATE run SET published_at = now() WHERE n = %" PRId64,
                       run->n) < 0 ||
-        run_move(run, "retire", err) ||
-        run_step_end(run, "publish", rows, err,
+        run_views_publish(run, err) || run_move(run, "retire", err) ||
+        run_step_end(run, rows, err,
                      "rows %" PRId64 ", user states %" PRId64
                      ", events of forgotten users %" PRId64,
                      rows, states, forgotten))
@@ -133,14 +152,22 @@ static int publish_number(struct run *run, int64_t rows, int64_t states, int64_t
     return statement_run(run->db, err, "NOTIFY tandem_publication") < 0 ? -1 : 0;
 }
 
+/* Whoever is asked to end does so here, with everything as it was. */
+static int go_on(struct err *err)
+{
+    return stop_asked()
+               ? err_set(err, ERR_RETRY, "stopped before it was published: the next start goes on")
+               : 0;
+}
+
 static int publish(struct run *run, PGconn *reader, struct err *err)
 {
     if (statement_run(run->db, err, "BEGIN") < 0 || forget_index(run, err))
         return -1;
     int64_t forgotten = forget_replace(run, err);
-    int64_t rows = forgotten < 0 ? -1 : publish_rows(run, reader, err);
+    int64_t rows = forgotten < 0 || go_on(err) ? -1 : publish_rows(run, reader, err);
     failpoint("run:publish:rows");
-    int64_t states = rows < 0 ? -1 : publish_states(run, err);
+    int64_t states = rows < 0 || go_on(err) ? -1 : publish_states(run, err);
     if (states < 0 || statement_count_anew(run->db, "user_state", states, err) ||
         publish_number(run, rows, states, forgotten, err))
         return -1;
@@ -148,6 +175,7 @@ static int publish(struct run *run, PGconn *reader, struct err *err)
     if (statement_run(run->db, err, "COMMIT") < 0)
         return -1;
     failpoint("run:publish:after-commit");
+    progress_clear(&run->progress);
     log_info(RUN_LOG, "published n=%" PRId64 " rows=%" PRId64 " user_states=%" PRId64, run->n, rows,
              states);
     return 0;

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "batch-layer/run_steps.h"
+#include "batch-layer/run_views.h"
 #include "batch-layer/statement.h"
 #include "common/clock.h"
 #include "common/failpoint.h"
@@ -95,7 +95,7 @@ static int prune(struct run *run, struct err *err)
                       "UPDATE run SET state = 'done', finished_at = clock_timestamp()"
                       " WHERE n <= %" PRId64 " AND finished_at IS NULL",
                       run->n) < 0 ||
-        run_step_end(run, "retire", pruned, err, "%" PRId64 " user states pruned", pruned))
+        run_step_end(run, pruned, err, "%" PRId64 " user states pruned", pruned))
         return -1;
     failpoint("run:retire:before-commit");
     return statement_run(run->db, err, "COMMIT") < 0 ? -1 : 0;
@@ -107,7 +107,8 @@ int run_retire(struct run *run, struct err *err)
     int64_t until_us = clock_monotonic_us() + run->settings->retire_wait_s * 1000000;
     /* What a crash of Postgres may lose of this step is done once more. */
     if (statement_run(run->db, err, "SET synchronous_commit = off") < 0 ||
-        run_step_begin(run, "retire", err) || leases_wait(run, until_us, err))
+        run_step_begin(run, "retire", err) || run_views_serve(run, until_us, err) ||
+        leases_wait(run, until_us, err))
         return -1;
     for (int i = 0; i < run->settings->servers.n; i++)
         if (server_drop(run, i, until_us, err))

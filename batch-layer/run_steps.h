@@ -5,21 +5,11 @@
 #ifndef TANDEM_BATCH_RUN_STEPS_H
 #define TANDEM_BATCH_RUN_STEPS_H
 
-#include "common/options.h"
+#include "batch-layer/progress.h"
+#include "batch-layer/run_options.h"
 #include "handover/database.h"
-#include "handover/speed_view.h"
 
 #define RUN_LOG "run"
-
-struct run_settings {
-    struct deployment_options deployment;
-    int64_t chunk_events;  /* aggregated in one transaction */
-    int64_t memory_bytes;  /* states and names kept between chunks */
-    int64_t wait_s;        /* for the archive, for Kafka */
-    int64_t check_wait_s;  /* for the speed layer */
-    int64_t retire_wait_s; /* for serving instances, for Redis */
-    struct speed_servers servers;
-};
 
 struct run {
     const struct run_settings *settings;
@@ -28,15 +18,28 @@ struct run {
     int partitions;
     int64_t n;
     bool rebuild;
+    uint64_t rebuilt; /* views recomputed from the first event: all, those of --view, or none */
+    uint64_t complete, served;        /* of batch view n - 1 (run_views.h) */
     char state[16];                   /* table run */
     int64_t before[PARTITIONS_MAX];   /* B_{n-1}; not known in state retire */
     int64_t boundary[PARTITIONS_MAX]; /* B_n, once state is behind barrier */
     int64_t drift;                    /* -1: not compared */
-    int attempt;                      /* of the step that is under way */
+    char step[16];                    /* whose row of run_step is open; "": none */
+    int attempt;                      /* of that step */
+    struct progress progress;
+    /* of this process: */
+    int64_t began_us;  /* clock_monotonic_us */
+    char failure[512]; /* of the attempt before */
+    int64_t opened; /* the run that it has opened; 0: none */
+    bool drifted;   /* in any run that it has worked on */
+    bool locked;    /* another run holds the lock */
+    bool refused;   /* a check of the data failed */
 };
 
 int run_barrier(struct run *run, struct err *err);
 int run_aggregate(struct run *run, struct err *err);
+/* Its work alone: stages everything from the checkpoints to run->boundary; the run stays where it is. */
+int run_aggregate_stage(struct run *run, struct err *err);
 int run_check(struct run *run, struct err *err);
 int run_publish(struct run *run, struct err *err);
 int run_retire(struct run *run, struct err *err);
@@ -55,8 +58,11 @@ int run_take_over(struct run *run, struct err *err);
 
 /* Begins and ends a row of run_step; end belongs into the transaction that ends the step's work. */
 int run_step_begin(struct run *run, const char *step, struct err *err);
-int run_step_end(struct run *run, const char *step, int64_t rows, struct err *err,
-                 const char *detail, ...) __attribute__((format(printf, 5, 6)));
+int run_step_end(struct run *run, int64_t rows, struct err *err, const char *detail, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Writes down why the attempt under way failed, if there is one. The transaction that it has left is rolled back. */
+int run_step_fail(struct run *run, const char *failure, struct err *err);
 
 /* Moves the run's state by compare-and-set: part of the transaction that ends the step. run->state follows at once. */
 int run_move(struct run *run, const char *to, struct err *err);

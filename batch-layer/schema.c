@@ -6,11 +6,12 @@
 
 #include "batch-layer/statement.h"
 #include "common/failpoint.h"
+#include "handover/view_state.h"
 
 static const char tables[] = {
 #include "batch-layer/schema/001-master-dataset-and-views.sql.inc"
     0};
-static const char catalogue[] = {
+static const char items[] = {
 #include "batch-layer/schema/002-catalogue.sql.inc"
     0};
 
@@ -18,11 +19,24 @@ static const char keys[] = {
 #include "batch-layer/schema/003-api-keys.sql.inc"
     0};
 
+static const char checks[] = {
+#include "batch-layer/schema/004-run-checks.sql.inc"
+    0};
+
+static const char view_states[] = {
+#include "batch-layer/schema/005-view-state.sql.inc"
+    0};
+
+static const char packed_events[] = {
+#include "batch-layer/schema/006-packed-events.sql.inc"
+    0};
+
 /* Applied in order, each once; the last one's version is SCHEMA_VERSION. */
 static const struct {
     int version; /* that the tables have then */
     const char *script;
-} steps[] = {{SCHEMA_OLDEST, tables}, {4, catalogue}, {5, keys}};
+} steps[] = {{SCHEMA_OLDEST, tables}, {4, items},        {5, keys}, {6, checks},
+             {7, view_states},        {8, packed_events}};
 
 /* The table may be another application's: then this fails and says so. */
 static int deployment_find(PGconn *db, struct schema_found *found, struct err *err)
@@ -115,6 +129,16 @@ static int rows_first(PGconn *db, const char *deployment, const char *topic, int
                : 0;
 }
 
+/* A new deployment has nothing in it: each view that this program knows is whole. */
+static int views_first(PGconn *db, struct err *err)
+{
+    char names[VIEW_NAMES_BYTES];
+    return database_run(db, err,
+                        "INSERT INTO view_state (view, n, served)"
+                        " SELECT v, 0, true FROM unnest(string_to_array($1, ',')) v",
+                        1, (const char *[]){view_names(catalogue_all(), ",", names)});
+}
+
 static int partition_create(PGconn *db, int p, struct err *err)
 {
     return statement_run(db, err, "CREATE TABLE events_%d PARTITION OF events FOR VALUES IN (%d)",
@@ -134,7 +158,7 @@ int schema_create(PGconn *db, const char *deployment, const char *topic, int par
     for (int p = 0; p < partitions; p++)
         if (partition_create(db, p, err))
             return -1;
-    if (rows_first(db, deployment, topic, partitions, err))
+    if (rows_first(db, deployment, topic, partitions, err) || views_first(db, err))
         return -1;
     failpoint("setup:tables:before-commit");
     return statement_run(db, err, "COMMIT") < 0 ? -1 : 0;

@@ -18,6 +18,7 @@
 struct settings {
     struct deployment_options deployment;
     bool json;
+    int64_t max_age_s;
 };
 
 struct column {
@@ -71,6 +72,18 @@ static int runs_print(PGconn *db, struct err *err)
         columns, sizeof columns / sizeof *columns, err);
 }
 
+static int checks_print(PGconn *db, struct err *err)
+{
+    static const struct column columns[] = {{"check", -16, false},   {"result", -10, false},
+                                            {"measured", 12, false}, {"limit", 7, false},
+                                            {"unit", -17, false},    {"says", -1, false}};
+    return table_print(db,
+                       "SELECT name, result, round(measured::numeric, 1), \"limit\", unit, says"
+                       " FROM run_check WHERE n = (SELECT max(n) FROM run)"
+                       " ORDER BY result = 'passed', result = 'not judged', name",
+                       columns, sizeof columns / sizeof *columns, err);
+}
+
 static int steps_print(PGconn *db, struct err *err)
 {
     static const struct column columns[] = {{"step", -10, false},
@@ -83,7 +96,8 @@ static int steps_print(PGconn *db, struct err *err)
         "SELECT step, attempt, " SECONDS(
             "started_at",
             "finished_at") ", rows,"
-                           " coalesce(detail, CASE WHEN finished_at IS NULL THEN 'not finished' END)"
+                           " coalesce('failed: ' || failure, detail,"
+                           " CASE WHEN finished_at IS NULL THEN 'not finished' END)"
                            " FROM run_step WHERE n = (SELECT max(n) FROM run) ORDER BY started_at",
         columns, sizeof columns / sizeof *columns, err);
 }
@@ -101,6 +115,16 @@ static int partitions_print(PGconn *db, struct err *err)
                        columns, sizeof columns / sizeof *columns, err);
 }
 
+static int views_print(PGconn *db, struct err *err)
+{
+    static const struct column columns[] = {
+        {"view", -18, false}, {"whole in batch view", 20, true}, {"served", -6, false}};
+    return table_print(db,
+                       "SELECT view, n, CASE WHEN served AND n = (SELECT n FROM publication)"
+                       " THEN 'yes' ELSE 'no' END FROM view_state ORDER BY view",
+                       columns, sizeof columns / sizeof *columns, err);
+}
+
 static int people_print(PGconn *db, const struct publication *publication, struct err *err)
 {
     printf("deployment %s\nbatch view %" PRId64 ", user states from segment %" PRId64 "\n\n",
@@ -108,10 +132,16 @@ static int people_print(PGconn *db, const struct publication *publication, struc
     if (partitions_print(db, err))
         return -1;
     putchar('\n');
+    if (views_print(db, err))
+        return -1;
+    putchar('\n');
     if (runs_print(db, err))
         return -1;
     putchar('\n');
-    return steps_print(db, err);
+    if (steps_print(db, err))
+        return -1;
+    putchar('\n');
+    return checks_print(db, err);
 }
 
 static int json_print(PGconn *db, struct err *err)
@@ -123,10 +153,13 @@ static int json_print(PGconn *db, struct err *err)
         "'batch', p.n, 'boundary', p.boundary, 'states_from', p.states_from,"
         "'published_at', p.published_at,"
         "'archived', (SELECT jsonb_agg(\"offset\" ORDER BY partition) FROM archive_offset),"
+        "'views', (SELECT jsonb_object_agg(view, served AND v.n = p.n) FROM view_state v),"
         "'runs', coalesce((SELECT jsonb_agg(to_jsonb(r) ORDER BY r.n) FROM"
         " (SELECT * FROM run ORDER BY n DESC LIMIT 20) r), '[]'),"
         "'steps', coalesce((SELECT jsonb_agg(to_jsonb(s) ORDER BY s.started_at) FROM run_step s"
-        " WHERE s.n = (SELECT max(n) FROM run)), '[]')))"
+        " WHERE s.n > (SELECT max(n) FROM run) - 20), '[]'),"
+        "'checks', coalesce((SELECT jsonb_agg(to_jsonb(c) ORDER BY c.n, c.name) FROM run_check c"
+        " WHERE c.n > (SELECT max(n) FROM run) - 20), '[]')))"
         " FROM publication p",
         0, NULL);
     if (!result)
@@ -134,6 +167,24 @@ static int json_print(PGconn *db, struct err *err)
     puts(PQgetvalue(result, 0, 0));
     PQclear(result);
     return 0;
+}
+
+/* For health checks: the batch view must not be older. */
+static int age_check(PGconn *db, int64_t max_age_s, struct err *err)
+{
+    int64_t age_s;
+    if (max_age_s == 0)
+        return 0;
+    if (statement_number(db, err, &age_s,
+                         "SELECT floor(extract(epoch FROM clock_timestamp() - published_at))::int8"
+                         " FROM publication"))
+        return -1;
+    return age_s <= max_age_s
+               ? 0
+               : err_set(err, ERR_FATAL,
+                         "the batch view was published %" PRId64 " s ago, --max-age-s is %" PRId64
+                         ": `tandem-batch run`; the steps of the newest run say why not",
+                         age_s, max_age_s);
 }
 
 static int status_print(const struct settings *settings, struct err *err)
@@ -145,6 +196,8 @@ static int status_print(const struct settings *settings, struct err *err)
     int failed = publication_read(db, (int)settings->deployment.partitions, &publication, err);
     if (!failed)
         failed = settings->json ? json_print(db, err) : people_print(db, &publication, err);
+    if (!failed)
+        failed = age_check(db, settings->max_age_s, err);
     PQfinish(db);
     return failed;
 }
@@ -155,12 +208,13 @@ int status_main(int argc, char **argv)
         .program = "tandem-batch",
         .synopsis = "status [--json] [options]",
         .about =
-            "Shows the newest runs, the steps of the newest, the publication and the archive's offsets.",
+            "Shows the newest runs, the steps and checks of the newest, the publication, the views and the archive's\n"
+            "offsets.",
         .commands = "",
     };
     struct settings settings = {0};
     struct err err = {0};
-    struct option_row rows[OPTIONS_DEPLOYMENT + 1];
+    struct option_row rows[OPTIONS_DEPLOYMENT + 2];
     size_t n = options_deployment(rows, &settings.deployment);
     rows[n++] = (struct option_row){.name = "json",
                                     .type = OPTION_FLAG,
@@ -168,6 +222,15 @@ int status_main(int argc, char **argv)
                                     .unit = "",
                                     .sentence = "one JSON object instead of tables",
                                     .into = &settings.json};
+    rows[n++] = (struct option_row){
+        .name = "max_age_s",
+        .type = OPTION_INT,
+        .initial = "0",
+        .unit = "s",
+        .sentence =
+            "exits with 1 when the batch view is older, for health checks; 0: whatever its age",
+        .into = &settings.max_age_s,
+        .max = INT64_C(366) * 86400};
     options_read(&usage, rows, n, argc, argv);
     if (status_print(&settings, &err) == 0)
         return BATCH_DONE;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "batch-layer/statement.h"
+#include "handover/view_state.h"
 #include "views/row.h"
 
 enum { PIECES_MAX = 32 };
@@ -24,7 +25,7 @@ enum {
     " FROM view_row v WHERE v.view = " group ".view AND v.\"group\" = " group ".\"group\""
 #define STAGED                                                                     \
     "SELECT view, \"group\", 2::int2 AS kind, counters, 0::int8, 0::int8, 0::int8" \
-    " FROM staged_row WHERE n = %" PRId64
+    " FROM staged_row WHERE n = %" PRId64 " AND view IN ('%s')"
 #define IN_ORDER \
     ") p ORDER BY view COLLATE \"C\", \"group\" COLLATE \"C\") TO STDOUT (FORMAT binary)"
 
@@ -35,7 +36,7 @@ static const char *const queries[] = {
     [CHANGES_TO_WRITE] =
         "COPY (SELECT s.view, s.\"group\", p.* FROM (SELECT view, \"group\", counters,"
         " sum(octet_length(counters)) OVER g AS bytes, row_number() OVER g AS i FROM staged_row"
-        " WHERE n = %" PRId64
+        " WHERE n = %" PRId64 " AND view IN ('%s')"
         " WINDOW g AS (PARTITION BY view COLLATE \"C\", \"group\" COLLATE \"C\"))"
         " s LEFT JOIN LATERAL (SELECT v.pieces, v.whole_bytes, v.increment_bytes" ROW_OF(
             "s") " AND s.i = 1 ORDER BY v.n DESC LIMIT 1) w ON true CROSS JOIN LATERAL"
@@ -50,15 +51,20 @@ static const char *const queries[] = {
                           " ORDER BY s.view COLLATE \"C\", s.\"group\" COLLATE \"C\") TO STDOUT (FORMAT binary)",
     [CHANGES_OF_REBUILD] =
         "COPY (SELECT * FROM (" STAGED " UNION ALL SELECT view, \"group\", 3::int2, counters,"
-        " 0::int8, 0::int8, 0::int8 FROM view_row" IN_ORDER,
+        " 0::int8, 0::int8, 0::int8 FROM view_row WHERE view IN ('%s')" IN_ORDER,
 };
 
-static void query_print(char *sql, size_t bytes, enum view_changes_of of, int64_t n)
+/* The names are the catalogue's own. */
+static void query_print(char *sql, size_t bytes, enum view_changes_of of, int64_t n, uint64_t views)
 {
+    char names[VIEW_NAMES_BYTES];
+    view_names(views, "','", names);
     if (of == CHANGES_TO_WRITE)
-        snprintf(sql, bytes, queries[of], n, PIECES_MAX, PIECES_MAX);
+        snprintf(sql, bytes, queries[of], n, names, PIECES_MAX, PIECES_MAX);
+    else if (of == CHANGES_OF_REBUILD)
+        snprintf(sql, bytes, queries[of], n, names, names);
     else
-        snprintf(sql, bytes, queries[of], n);
+        snprintf(sql, bytes, queries[of], n, names);
 }
 
 static int piece_read(struct view_changes *changes, struct err *err)
@@ -68,11 +74,11 @@ static int piece_read(struct view_changes *changes, struct err *err)
 }
 
 int view_changes_begin(struct view_changes *changes, PGconn *db, int64_t n, enum view_changes_of of,
-                       struct err *err)
+                       uint64_t views, struct err *err)
 {
-    char sql[4096];
+    char sql[4096 + 2 * VIEW_NAMES_BYTES];
     *changes = (struct view_changes){.db = db, .of = of};
-    query_print(sql, sizeof sql, of, n);
+    query_print(sql, sizeof sql, of, n, views);
     if (statement_run(db, err, "BEGIN READ ONLY") < 0)
         return -1;
     /* a rebuild reads the whole view anyhow */

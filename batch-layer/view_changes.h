@@ -47,10 +47,10 @@ struct view_changes {
     struct bytes merged;
 };
 
-/* One statement, one snapshot, in a transaction of its own: `db` is in none before and busy until the end, so what is
+/* Of these views (bits of the catalogue) alone. One statement, one snapshot, in a transaction of its own: `db` is in none before and busy until the end, so what is
  * written meanwhile goes over another connection. */
 int view_changes_begin(struct view_changes *changes, PGconn *db, int64_t n, enum view_changes_of of,
-                       struct err *err);
+                       uint64_t views, struct err *err);
 /* 1 and the next group, in byte order; 0 at the end; -1. */
 int view_changes_next(struct view_changes *changes, struct view_change *change, struct err *err);
 void view_changes_end(struct view_changes *changes);

@@ -30,7 +30,7 @@ struct options {
     const struct options_usage *usage;
     const struct option_row *rows;
     size_t n_rows;
-    const char **given;   /* what a flag said, by row; NULL: nothing */
+    const char **given;   /* what a flag said, by row; NULL: nothing. Of a list: "", it is collected in its row */
     struct option *flags; /* getopt's table */
 };
 
@@ -85,6 +85,7 @@ static const char *allowed_values(const struct option_row *row, char into[ALLOWE
         break;
     case OPTION_FLAG: snprintf(into, ALLOWED_BYTES, "0 or 1"); break;
     case OPTION_CHOICE: snprintf(into, ALLOWED_BYTES, "one of %s", row->choices); break;
+    case OPTION_LIST: snprintf(into, ALLOWED_BYTES, "made of %s", row->choices); break;
     case OPTION_TEXT: snprintf(into, ALLOWED_BYTES, "allowed: it must not be empty"); break;
     }
     return into;
@@ -145,6 +146,35 @@ static bool is_choice(const char *choices, const char *text)
     return false;
 }
 
+bool option_list_has(const struct option_list *list, const char *name)
+{
+    size_t n = strcspn(name, ",");
+    for (const char *at = list->names; n && !name[n] && at && *at; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (strncmp(at, name, n) == 0 && (at[n] == ',' || at[n] == 0))
+            return true;
+    }
+    return false;
+}
+
+/* Adds names, separated by commas, to what the list has. */
+static bool list_add(const struct option_row *row, const char *text)
+{
+    struct option_list *list = row->into;
+    size_t had = strlen(list->names);
+    int n = snprintf(list->names + had, sizeof list->names - had, "%s%s", had && *text ? "," : "",
+                     text);
+    bool good = n >= 0 && (size_t)n < sizeof list->names - had;
+    while (good && *text) {
+        char name[NAME_BYTES];
+        size_t bytes = strcspn(text, ",");
+        snprintf(name, sizeof name, "%.*s", (int)bytes, text);
+        good = bytes < sizeof name && is_choice(row->choices, name);
+        text += bytes + (text[bytes] == ',');
+    }
+    return good;
+}
+
 bool option_take(const struct option_row *row, const char *text)
 {
     switch (row->type) {
@@ -152,7 +182,10 @@ bool option_take(const struct option_row *row, const char *text)
     case OPTION_FLAG:
         *(bool *)row->into = *text == '1';
         return strcmp(text, "0") == 0 || strcmp(text, "1") == 0;
-    case OPTION_CHOICE: *(const char **)row->into = text; return is_choice(row->choices, text);
+    case OPTION_CHOICE:
+        *(const char **)row->into = text;
+        return is_choice(row->choices, text) || (!*text && row->initial && !*row->initial);
+    case OPTION_LIST: return list_add(row, text);
     case OPTION_TEXT:
         *(const char **)row->into = text;
         return *text || (row->initial && !*row->initial);
@@ -211,7 +244,7 @@ static void check_environment(const struct options *o)
 
 static const char *argument_of(enum option_type type)
 {
-    static const char *const names[] = {" TEXT", " N", "", " CHOICE"};
+    static const char *const names[] = {" TEXT", " N", "", " CHOICE", " NAME"};
     return names[type];
 }
 
@@ -230,6 +263,8 @@ static void print_row(const struct option_row *row)
         printf("; from %lld to %lld", (long long)row->min, (long long)row->max);
     if (row->type == OPTION_CHOICE)
         printf("; one of %s", row->choices);
+    if (row->type == OPTION_LIST)
+        printf("; may be repeated (the variable: separated by commas); of %s", row->choices);
     printf("\n");
 }
 
@@ -244,7 +279,8 @@ static _Noreturn void print_help(const struct options *o)
         print_row(&o->rows[i]);
     printf("  %-30s\n      this text\n  %-30s\n      the version\n", "--help", "--version");
     printf("\nExit: 0 done, 1 failed, 2 wrong use or configuration, 3 another run holds the lock, "
-           "4 audit found drift.\n");
+           "4 drift,\n"
+           "5 a check of the data failed, 6 the deadline was reached.\n");
     exit(fflush(stdout) == 0 ? 0 : 1);
 }
 
@@ -292,7 +328,13 @@ static void take_flag(const struct options *o, int found, char **argv)
     if (found == '?')
         refuse(o, "%.*s: there is no such option, or it takes no value", (int)strcspn(word, "="),
                word);
-    o->given[found - FLAG_ROW] = optarg ? optarg : "1";
+    size_t i = (size_t)(found - FLAG_ROW);
+    o->given[i] = optarg ? optarg : "1";
+    if (o->rows[i].type != OPTION_LIST)
+        return;
+    if (!*optarg || !option_take(&o->rows[i], optarg))
+        refuse_value(o, i, optarg);
+    o->given[i] = ""; /* more may come */
 }
 
 static int read_flags(struct options *o, int argc, char **argv)

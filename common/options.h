@@ -14,8 +14,16 @@ enum option_type {
     OPTION_TEXT,  /* const char * */
     OPTION_INT,   /* int64_t, min..max */
     OPTION_FLAG,  /* bool: --name, or TANDEM_NAME=0|1 */
-    OPTION_CHOICE /* const char *, one of `choices`, separated by | */
+    OPTION_CHOICE, /* const char *, one of `choices`, separated by | */
+    OPTION_LIST    /* struct option_list: any of `choices`; the flag may be repeated, the variable has commas */
 };
+
+struct option_list {
+    char names[256]; /* separated by commas */
+};
+
+/* Whether `name` was listed. */
+bool option_list_has(const struct option_list *list, const char *name);
 
 struct option_row { // NOLINT(clang-analyzer-optin.performance.Padding): in reading order
     const char *
@@ -26,7 +34,7 @@ struct option_row { // NOLINT(clang-analyzer-optin.performance.Padding): in read
     const char *sentence; /* for --help and the README */
     void *into;           /* where the value goes, by `type` */
     int64_t min, max;     /* OPTION_INT */
-    const char *choices;  /* OPTION_CHOICE */
+    const char *choices;  /* OPTION_CHOICE, OPTION_LIST */
     bool secret;          /* value never printed */
 };
 

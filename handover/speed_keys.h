@@ -8,7 +8,10 @@
  *                                              layout       "i/S": it is server i of S; another list of servers is refused
  *                                              begun done   applies that were begun and are done; where they differ, the
  *                                                           append-only file was torn: not to be answered from (tandem.lua)
+ *                                              long<n>      segment n has a row near what Redis takes (tandem.lua)
  *                                              o<p> s<p> t<p>   partition p: next offset, its segment, token of its owner
+ *                                              v<p>         "view:segment ..": from which segment on it counts each view
+ *                                              required     views that are served: a claim by who lacks one is refused
  *   tandem:row:<segment>:<view>:<group>  string: the row's log (views/row.h)
  *   tandem:gen:<segment>                 hash: <view>:<group> -> how often that row was compacted (absent: never)
  *   tandem:user:<segment>:<p>            hash: user -> stored state (views/user_state.h; 0 bytes: empty)

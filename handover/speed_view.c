@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/random.h"
 #include "handover/speed_keys.h"
+#include "views/catalogue.h"
 
 static const char library[] = {
 #include "handover/tandem.lua.inc"
@@ -53,9 +54,9 @@ int speed_servers_parse(const char *list, struct speed_servers *servers, struct 
 /* States of the server that pass; all else needs a person or is our bug. "Function not found": it was wiped, connect again. */
 static bool error_may_pass(const char *text)
 {
-    static const char *const passing[] = {"LOADING",     "BUSY ",     "MASTERDOWN", "READONLY",
-                                          "TRYAGAIN",    "OOM ",      "MISCONF",    "NOREPLICAS",
-                                          "CLUSTERDOWN", "UNKILLABLE"};
+    static const char *const passing[] = {"LOADING",     "BUSY ",      "MASTERDOWN", "READONLY",
+                                          "TRYAGAIN",    "OOM ",       "MISCONF",    "NOREPLICAS",
+                                          "CLUSTERDOWN", "UNKILLABLE", "FULL "};
     for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
         if (strncmp(text, passing[i], strlen(passing[i])) == 0)
             return true;
@@ -137,7 +138,7 @@ static bool library_is_in(const redisReply *list)
 /* Loaded only where it is not: a server that has no memory left, or no disk, refuses to load what it has. */
 static int library_load(redisContext *redis, struct err *err)
 {
-    redisReply *list = redisCommand(redis, "FUNCTION LIST LIBRARYNAME tandem WITHCODE");
+    redisReply *list = redisCommand(redis, "FUNCTION LIST LIBRARYNAME tandem2 WITHCODE");
     bool there = library_is_in(list);
     freeReplyObject(list);
     if (there)
@@ -177,17 +178,17 @@ bool speed_view_is_pair(const redisReply *reply, int second_type)
            reply->element[0]->type == REDIS_REPLY_STRING && reply->element[1]->type == second_type;
 }
 
-/* tandem_drop; writes the server's epoch. */
+/* tandem2_drop; writes the server's epoch. */
 static int segments_retire(redisContext *redis, const char *deployment, int64_t n, char *epoch,
                            size_t epoch_bytes, struct err *err)
 {
     char candidate[2 * EPOCH_BYTES + 1];
     random_hex(candidate, EPOCH_BYTES);
-    redisReply *reply = redisCommand(redis, "FCALL tandem_drop 1 " SPEED_STATE_KEY " %s %s %lld",
+    redisReply *reply = redisCommand(redis, "FCALL tandem2_drop 1 " SPEED_STATE_KEY " %s %s %lld",
                                      deployment, candidate, (long long)n);
     int failed = 0;
     if (!speed_view_is_pair(reply, REDIS_REPLY_STRING))
-        failed = speed_view_failed(redis, reply, "tandem_drop", err);
+        failed = speed_view_failed(redis, reply, "tandem2_drop", err);
     else if (strcmp(reply->element[0]->str, "OK") != 0)
         failed = err_set(err, ERR_FATAL,
                          "redis %s:%d: holds the speed view of deployment %s, not of %s: use a "
@@ -195,6 +196,50 @@ static int segments_retire(redisContext *redis, const char *deployment, int64_t 
                          redis->tcp.host, redis->tcp.port, reply->element[1]->str, deployment);
     else
         snprintf(epoch, epoch_bytes, "%s", reply->element[1]->str);
+    freeReplyObject(reply);
+    return failed;
+}
+
+static int late_take(redisContext *redis, const redisReply *reply, const char *deployment,
+                     uint64_t *late, struct err *err)
+{
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements < 2)
+        return -1;
+    for (size_t i = 0; i < reply->elements; i++)
+        if (reply->element[i]->type != REDIS_REPLY_STRING)
+            return -1;
+    if (strcmp(reply->element[0]->str, "OK") != 0)
+        return err_set(err, ERR_FATAL,
+                       "redis %s:%d: holds the speed view of deployment %s, not of %s: use a "
+                       "server of its own or flush it",
+                       redis->tcp.host, redis->tcp.port, reply->element[1]->str, deployment);
+    for (size_t i = 2; i < reply->elements; i++) {
+        int view = catalogue_find(text_of(reply->element[i]->str));
+        *late |= view < 0 ? 0 : UINT64_C(1) << view;
+    }
+    return 0;
+}
+
+int speed_view_require(redisContext *redis, const char *deployment, int64_t published, int64_t n,
+                       uint64_t views, uint64_t *late, struct err *err)
+{
+    enum { HEAD = 8 };
+    char candidate[2 * EPOCH_BYTES + 1], number[2][24];
+    const char *argv[HEAD + CATALOGUE_VIEWS_MAX] = {"FCALL",         "tandem2_require", "1",
+                                                    SPEED_STATE_KEY, deployment,       candidate,
+                                                    number[0],       number[1]};
+    int argc = HEAD;
+    random_hex(candidate, EPOCH_BYTES);
+    snprintf(number[0], sizeof number[0], "%" PRId64, published);
+    snprintf(number[1], sizeof number[1], "%" PRId64, n);
+    for (unsigned v = 0; v < catalogue_views; v++)
+        if (views >> v & 1)
+            argv[argc++] = catalogue[v].name;
+    redisReply *reply = redisCommandArgv(redis, argc, argv, NULL);
+    err->message[0] = 0;
+    int failed = late_take(redis, reply, deployment, late, err);
+    if (failed && !err->message[0])
+        speed_view_describe(redis, reply, "tandem2_require", err);
     freeReplyObject(reply);
     return failed;
 }
@@ -207,7 +252,7 @@ static int keys_free(redisContext *redis, const redisReply *keys, int64_t n, con
     size_t *bytes = xcalloc(keys->elements + 6, sizeof *bytes);
     char number[24];
     snprintf(number, sizeof number, "%" PRId64, n);
-    const char *head[] = {"FCALL", "tandem_free", "1", SPEED_STATE_KEY, epoch, number};
+    const char *head[] = {"FCALL", "tandem2_free", "1", SPEED_STATE_KEY, epoch, number};
     int argc = 0, failed = 0;
     for (size_t i = 0; i < sizeof head / sizeof *head; i++, argc++)
         argv[argc] = head[i], bytes[argc] = strlen(head[i]);
@@ -221,7 +266,7 @@ static int keys_free(redisContext *redis, const redisReply *keys, int64_t n, con
         redisReply *reply = redisCommandArgv(redis, argc, argv, bytes);
         if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements == 0 ||
             reply->element[0]->type != REDIS_REPLY_STRING)
-            failed = speed_view_failed(redis, reply, "tandem_free", err);
+            failed = speed_view_failed(redis, reply, "tandem2_free", err);
         else if (strcmp(reply->element[0]->str, "OK") != 0)
             failed = err_set(err, ERR_RETRY, "redis %s:%d: was flushed while segments were freed",
                              redis->tcp.host, redis->tcp.port);

@@ -41,6 +41,13 @@ bool speed_view_is_pair(const redisReply *reply, int second_type);
 /* drop(N): segments below N are gone, from now on and for every reader and writer. Frees their memory afterwards, in steps. */
 int speed_view_drop(redisContext *redis, const char *deployment, int64_t n, struct err *err);
 
+/*
+ * From now on only who counts `views` (bits of the catalogue) may claim a partition, but for those that this server does not
+ * count whole from segment n on: they are added to *late. `published`: N. Replaces what was required before.
+ */
+int speed_view_require(redisContext *redis, const char *deployment, int64_t published, int64_t n,
+                       uint64_t views, uint64_t *late, struct err *err);
+
 /* A reply that is missing (connection lost) or an error becomes an err (ERR_RETRY when the server may come back). */
 void speed_view_describe(redisContext *redis, redisReply *reply, const char *operation,
                          struct err *err);

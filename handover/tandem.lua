@@ -1,4 +1,8 @@
-#!lua name=tandem
+#!lua name=tandem2
+--
+-- The number in the library's and the functions' names rises with every release that changes this file, so that programs of two
+-- releases, side by side, do not replace each other's functions: each loads and calls its own. What is STORED may only change
+-- with a step of the schema, which lets no two such releases meet (docs/roads-back.md, "An upgrade").
 
 -- The speed view's functions (design.md, section 5; keys: handover/speed_keys.h). Each is atomic: nothing runs beside it.
 -- All take KEYS = {'tandem'} and answer an array whose first element is a status word. Offsets, segments and
@@ -20,6 +24,9 @@ local AT_ONCE = 1000
 
 -- One is live, two during a run.
 local SEGMENTS_MAX = 1000
+
+-- Redis' own limit of a string. Where a row of segment n has come to half of it, there is a field long<n>.
+local ROW_MAX_BYTES = 512 * 1024 * 1024
 
 local function larger(a, b)
     return tonumber(a) > tonumber(b) and a or b
@@ -66,14 +73,45 @@ local function empty()
     end
 end
 
--- deployment, epoch_candidate, p, token, N, boundary, layout
---   -> OK epoch offset segment [EMPTIED: it was torn] | DROPPED retired | FOREIGN deployment | LAYOUT stored
+-- "name name" -> {name = true}; "name:segment name:segment" -> {name = segment}
+local function views_of(text)
+    local views = {}
+    for name, segment in string.gmatch(text or '', '([^: ]+):?(%d*)') do
+        views[name] = tonumber(segment) or true
+    end
+    return views
+end
+
+-- From which segment on the partition has counted each of the views that its new owner counts: those of the owners before
+-- go on; one that they did not count begins with `segment`, where nothing of it is counted yet (fresh), or with the next.
+local function views_counted(before, names, segment, fresh)
+    local known, texts = fresh and {} or views_of(before), {}
+    for name in string.gmatch(names or '', '%S+') do
+        local from = known[name] or tonumber(segment) + (fresh and 0 or 1)
+        texts[#texts + 1] = name .. ':' .. string.format('%.0f', from)
+    end
+    return table.concat(texts, ' ')
+end
+
+-- A view that is served and that `names` lacks, or nil.
+local function lacking(required, names)
+    local known = views_of(names)
+    for name in pairs(views_of(required)) do
+        if not known[name] then
+            return name
+        end
+    end
+    return nil
+end
+
+-- deployment, epoch_candidate, p, token, N, boundary, layout, the names of the views that the caller counts
+--   -> OK epoch offset segment [EMPTIED: it was torn] | DROPPED retired | FOREIGN deployment | LAYOUT stored | OLDER view
 --
 -- Behind the boundary, and where the partition is not known, the events below the boundary are in batch view N and
 -- nowhere here: start there. Then no reader may add an older batch view to what is here, for this partition has no
 -- segment below N: retired = N. At the boundary exactly, segment N begins (its barrier is the next record).
 local function claim(_, a)
-    local deployment, candidate, p, token, n, boundary, layout = unpack(a)
+    local deployment, candidate, p, token, n, boundary, layout, views = unpack(a)
     local epoch, retired = own(deployment, candidate, n)
     if not epoch then
         return { 'FOREIGN', retired }
@@ -84,14 +122,19 @@ local function claim(_, a)
         emptied = 'EMPTIED'
         epoch, retired = own(deployment, candidate, n)
     end
-    local known = redis.call('HMGET', STATE, 'o' .. p, 's' .. p, 'layout')
+    local known = redis.call('HMGET', STATE, 'o' .. p, 's' .. p, 'layout', 'required', 'v' .. p)
     local offset, segment = known[1], known[2]
     if known[3] and known[3] ~= layout then
         return { 'LAYOUT', known[3] }
     end
+    local older = lacking(known[4], views)
+    if older then
+        return { 'OLDER', older }
+    end
     if tonumber(n) < tonumber(retired) then
         return { 'DROPPED', retired }
     end
+    local fresh = not offset or tonumber(offset) <= tonumber(boundary)
     if not offset or tonumber(offset) < tonumber(boundary) then
         offset, segment, retired = boundary, n, n
     elseif tonumber(offset) == tonumber(boundary) then
@@ -100,8 +143,36 @@ local function claim(_, a)
     if tonumber(segment) < tonumber(retired) then
         return redis.error_reply('ERR partition ' .. p .. ' is at retired segment ' .. segment .. ' behind its boundary')
     end
-    redis.call('HSET', STATE, 'layout', layout, 'retired', retired, 't' .. p, token, 's' .. p, segment, 'o' .. p, offset)
+    redis.call('HSET', STATE, 'layout', layout, 'retired', retired, 't' .. p, token, 's' .. p, segment, 'o' .. p, offset,
+        'v' .. p, views_counted(known[5], views, segment, fresh))
     return { 'OK', epoch, offset, segment, emptied }
+end
+
+-- deployment, epoch_candidate, N, n, view .. -> OK epoch (a view that is not counted whole from segment n on) .. | FOREIGN deployment
+-- From now on nobody who does not count the other views can claim a partition: they are served, or are to be.
+local function require(_, a)
+    local epoch, foreign = own(a[1], a[2], a[3])
+    if not epoch then
+        return { 'FOREIGN', foreign }
+    end
+    local late, needed, fields = {}, {}, redis.call('HGETALL', STATE)
+    local state = {}
+    for i = 1, #fields, 2 do
+        state[fields[i]] = fields[i + 1]
+    end
+    for field in pairs(state) do
+        local counted = string.match(field, '^o%d+$') and views_of(state['v' .. string.sub(field, 2)])
+        for i = 5, counted and #a or 0 do
+            late[a[i]] = late[a[i]] or not counted[a[i]] or counted[a[i]] > tonumber(a[4])
+        end
+    end
+    local answer = { 'OK', epoch }
+    for i = 5, #a do
+        local into = late[a[i]] and answer or needed
+        into[#into + 1] = a[i]
+    end
+    redis.call('HSET', STATE, 'required', table.concat(needed, ' '))
+    return answer
 end
 
 -- Is the caller the owner of p, and may it work at `segment`? nil, or the answer to give. Then also the offset.
@@ -129,8 +200,24 @@ local function append_rows(a, first, behind, segment, long_row, answer)
         if length >= long_row then
             answer[n + 1], answer[n + 2] = a[at], length
             n = n + 2
+            if length >= ROW_MAX_BYTES / 2 then
+                call('HSET', STATE, 'long' .. segment, 1)
+            end
         end
     end
+end
+
+-- The name of a row that has no room for its piece. Rows that long are rare, so they are looked for only where one was seen.
+local function full_row(a, first, behind, segment)
+    if not redis.call('HGET', STATE, 'long' .. segment) then
+        return nil
+    end
+    for at = first, behind - 1, 2 do
+        if redis.call('STRLEN', 'tandem:row:' .. segment .. ':' .. a[at]) + #a[at + 1] > ROW_MAX_BYTES then
+            return a[at]
+        end
+    end
+    return nil
 end
 
 local function put_states(a, first, behind, key)
@@ -179,7 +266,7 @@ local function apply(_, a)
     local segment, long_row = a[1], tonumber(a[2])
     local parts, first_row, first_user = parts_of(a)
     if not parts or not long_row then
-        return redis.error_reply('ERR tandem_apply: malformed')
+        return redis.error_reply('ERR tandem2_apply: malformed')
     end
     for _, part in ipairs(parts) do
         local answer, offset = refuse(part[1], part[2], segment)
@@ -188,6 +275,11 @@ local function apply(_, a)
         elseif offset ~= part[3] then
             return { 'STALE', part[1], offset }
         end
+    end
+    local full = full_row(a, first_row, first_user, segment)
+    if full then
+        local view = string.match(full, '^[%w_]*')
+        return redis.error_reply('FULL a row of ' .. view .. ' is as long as Redis lets it be: tandem-batch run begins a new one')
     end
     local answer = { 'OK' }
     local begun = string.format('%.0f', redis.call('HINCRBY', STATE, 'begun', 1))
@@ -199,7 +291,7 @@ local function apply(_, a)
     end)
     if not done then
         poison()
-        return redis.error_reply('ERR tandem_apply: ' .. tostring(type(why) == 'table' and why.err or why))
+        return redis.error_reply('ERR tandem2_apply: ' .. tostring(type(why) == 'table' and why.err or why))
     end
     for _, part in ipairs(parts) do
         redis.call('HSET', STATE, 's' .. part[1], segment, 'o' .. part[1], part[4])
@@ -298,11 +390,12 @@ local function free(_, a)
     return { 'OK' }
 end
 
-redis.register_function('tandem_claim', claim)
-redis.register_function('tandem_apply', apply)
-redis.register_function('tandem_states', states)
-redis.register_function('tandem_row', row)
-redis.register_function('tandem_swap', swap)
--- These two free memory, so a server that has none left must do them, too.
-redis.register_function{ function_name = 'tandem_drop', callback = drop, flags = { 'allow-oom' } }
-redis.register_function{ function_name = 'tandem_free', callback = free, flags = { 'allow-oom' } }
+redis.register_function('tandem2_claim', claim)
+redis.register_function('tandem2_apply', apply)
+redis.register_function('tandem2_states', states)
+redis.register_function('tandem2_row', row)
+redis.register_function('tandem2_swap', swap)
+-- These free memory or need next to none, so a server that has none left must do them, too.
+redis.register_function{ function_name = 'tandem2_drop', callback = drop, flags = { 'allow-oom' } }
+redis.register_function{ function_name = 'tandem2_require', callback = require, flags = { 'allow-oom' } }
+redis.register_function{ function_name = 'tandem2_free', callback = free, flags = { 'allow-oom' } }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "handover/database.h"
+#include "handover/view_state.h"
 
 enum { ROWS_BETWEEN = 256, BINARY = 1 };
 
@@ -22,13 +23,20 @@ struct plan {
  * may have lost some (before < states_from) would keep the window of a forgotten user: all states are loaded then.
  * Other deployment, or a number that went back (a backup): nothing is taken over.
  */
+static bool held_boundary_is(const struct batch_edition *held, const struct publication *now)
+{
+    return memcmp(held->boundary, now->boundary,
+                  (size_t)now->partitions * sizeof *now->boundary) == 0;
+}
+
 static struct plan plan_of(const struct batch_view *before, const struct publication *now)
 {
     struct plan plan = {NULL, -1, -1};
     if (!before)
         return plan;
     const struct batch_edition *held = batch_view_edition(before);
-    if (strcmp(held->deployment, now->deployment) != 0 || held->n >= now->n)
+    bool same = held->n == now->n && held_boundary_is(held, now); /* a view is served from now on */
+    if (strcmp(held->deployment, now->deployment) != 0 || (held->n >= now->n && !same))
         return plan;
     plan.before = before;
     plan.rows_above = held->n;
@@ -38,15 +46,13 @@ static struct plan plan_of(const struct batch_view *before, const struct publica
 }
 
 static bool same_edition(const struct batch_view *before, const struct publication *now,
-                         int64_t published_ms)
+                         int64_t published_ms, uint64_t unserved)
 {
     if (!before)
         return false;
     const struct batch_edition *held = batch_view_edition(before);
-    return held->n == now->n && held->published_ms == published_ms &&
-           strcmp(held->deployment, now->deployment) == 0 &&
-           memcmp(held->boundary, now->boundary, (size_t)now->partitions * sizeof *now->boundary) ==
-               0;
+    return held->n == now->n && held->published_ms == published_ms && held->unserved == unserved &&
+           strcmp(held->deployment, now->deployment) == 0 && held_boundary_is(held, now);
 }
 
 static int published_read(PGconn *db, int64_t *published_ms, struct err *err)
@@ -148,15 +154,19 @@ static int tables_load(const struct batch_load *load, const struct plan *plan,
 static int newest_load(const struct batch_load *load, struct batch_view **loaded, struct err *err)
 {
     struct publication now;
+    struct view_state views;
     int64_t published_ms;
     if (publication_read(load->db, load->partitions, &now, err) ||
+        view_state_read(load->db, now.n, &views, err) ||
         published_read(load->db, &published_ms, err))
         return -1;
-    if (same_edition(load->before, &now, published_ms))
+    uint64_t unserved = catalogue_all() & ~views.served;
+    if (same_edition(load->before, &now, published_ms, unserved))
         return 0;
     struct plan plan = plan_of(load->before, &now);
     struct batch_edition edition = {now.n,        now.partitions, now.boundary,
-                                    published_ms, now.deployment, load->serial};
+                                    published_ms, now.deployment, load->serial,
+                                    unserved};
     struct batch_view *batch = batch_view_new(&edition, plan.before, plan.states_above >= 0);
     if (tables_load(load, &plan, batch, err)) {
         batch_view_free(batch);

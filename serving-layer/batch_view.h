@@ -29,7 +29,8 @@ struct batch_edition {
     const int64_t *boundary; /* B_N, an offset a partition */
     int64_t published_ms;    /* ms since 1970 UTC */
     const char *deployment;
-    uint64_t serial; /* no two versions of a process have the same */
+    uint64_t serial;   /* no two versions of a process have the same */
+    uint64_t unserved; /* views that are not answered from: handover/view_state.h */
 };
 
 /*

@@ -4,6 +4,7 @@
 #include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
@@ -274,6 +275,17 @@ void call_ask(struct call *call, const struct row_ref *rows, size_t n, struct te
     reader_ask(call->loop->reader, rows, n, user, done, call);
 }
 
+/* Only what needs this view waits for it: every other answer is as ever. */
+static void view_unserved(struct call *call, const char *view)
+{
+    char detail[256];
+    snprintf(detail, sizeof detail,
+             "the view %s is not whole yet: `tandem-batch status` says what it waits for, "
+             "`tandem-batch rebuild --view %s` recomputes it",
+             view, view);
+    call_unavailable(call, detail);
+}
+
 bool call_has_no_snapshot(struct call *call, const struct snapshot *snapshot)
 {
     const char *why =
@@ -284,5 +296,9 @@ bool call_has_no_snapshot(struct call *call, const struct snapshot *snapshot)
         call_close(call);
     if (why)
         call_unavailable(call, why);
-    return why;
+    else if (snapshot_unserved(snapshot))
+        view_unserved(call, snapshot_unserved(snapshot));
+    else
+        return false;
+    return true;
 }

@@ -6,6 +6,7 @@
 #include "serving-layer/batch_store.h"
 #include "serving-layer/connections.h"
 #include "serving-layer/figures.h"
+#include "serving-layer/item_store.h"
 #include "serving-layer/loop.h"
 #include "serving-layer/routes.h"
 #include "serving-layer/watcher.h"
@@ -151,6 +152,20 @@ static void store_put(struct metrics *out, struct batch_store *store)
                   (double)figures.view.bytes);
 }
 
+static void items_put(struct metrics *out, struct item_store *items)
+{
+    struct item_store_figures figures;
+    if (!item_store_ready(items))
+        return;
+    item_store_figures(items, &figures);
+    metrics_gauge(out, "tandem_catalogue_items", "Items of the catalogue in memory.",
+                  (double)figures.items);
+    metrics_gauge(out, "tandem_catalogue_bytes", "Memory of the catalogue.",
+                  (double)(figures.text_bytes + figures.other_bytes));
+    metrics_counter(out, "tandem_catalogue_loads_total", "Loads of the whole catalogue.",
+                    figures.loads);
+}
+
 static void audit_put(struct metrics *out, struct watcher *watcher)
 {
     struct last_audit audit = watcher_audit(watcher);
@@ -220,6 +235,7 @@ void handle_metrics(struct call *call)
     connections_put(&out, loop->server);
     reader_put(&out, loop);
     store_put(&out, loop->store);
+    items_put(&out, loop->server->items);
     if (watcher_last(loop->watcher, &look))
         look_put(&out, &look, (int)loop->settings->deployment.partitions);
     audit_put(&out, loop->watcher);

@@ -94,11 +94,11 @@ static int window_read(PGconn *db, const struct history_ask *ask, int partition,
     found->rows = database_query(
         db, err,
         ask->user_partition < 0
-            ? "SELECT " COLUMNS " FROM events WHERE partition = $1::int2 AND \"offset\" >= $2::int8"
-              " AND \"offset\" < $3::int8 AND ($5::int2 = 0 OR type = $5::int2) AND item = $6"
+            ? "SELECT " COLUMNS
+              " FROM event_rows($1::int2, $2::int8, $3::int8) WHERE ($5::int2 = 0 OR type = $5::int2) AND item = $6"
               " ORDER BY \"offset\" DESC LIMIT $4::int4"
-            : "SELECT " COLUMNS " FROM events WHERE partition = $1::int2 AND \"offset\" >= $2::int8"
-              " AND \"offset\" < $3::int8 AND ($5::int2 = 0 OR type = $5::int2) AND \"user\" = $6"
+            : "SELECT " COLUMNS
+              " FROM event_rows($1::int2, $2::int8, $3::int8) WHERE ($5::int2 = 0 OR type = $5::int2) AND \"user\" = $6"
               " ORDER BY \"offset\" DESC LIMIT $4::int4",
         6, params);
     found->n = found->rows ? PQntuples(found->rows) : 0;
@@ -113,8 +113,10 @@ static int below(PGconn *db, int partition, int64_t low, int64_t *before, struct
     snprintf(number[0], NUMBER_BYTES, "%d", partition);
     snprintf(number[1], NUMBER_BYTES, "%" PRId64, low);
     PGresult *row = database_query(db, err,
-                                   "SELECT coalesce(max(\"offset\") + 1, 0) FROM events"
-                                   " WHERE partition = $1::int2 AND \"offset\" < $2::int8",
+                                   "SELECT coalesce((SELECT max(\"offset\") + 1 FROM events"
+                                   " WHERE partition = $1::int2 AND \"offset\" < $2::int8),"
+                                   " (SELECT least(max(upto), $2::int8) FROM events_packed"
+                                   " WHERE partition = $1::int2 AND first < $2::int8), 0)",
                                    2, (const char *const[]){number[0], number[1]});
     if (row)
         *before = number_of(row, 0, 0);
@@ -199,8 +201,7 @@ static int bucket_read(PGconn *db, const struct history_ask *ask, int64_t before
     found->rows = database_query(
         db, err,
         "SELECT " COLUMNS
-        " FROM events WHERE partition = $1::int2 AND \"offset\" = ANY ($2::int8[])"
-        " AND ($3::int2 = 0 OR type = $3::int2) AND \"user\" = $4 ORDER BY \"offset\" DESC LIMIT $5::int4",
+        " FROM event_rows_at($1::int2, $2::int8[]) WHERE ($3::int2 = 0 OR type = $3::int2) AND \"user\" = $4 ORDER BY \"offset\" DESC LIMIT $5::int4",
         5, params);
     PQclear(candidates);
     found->n = found->rows ? PQntuples(found->rows) : 0;

@@ -147,6 +147,9 @@ struct snapshot read_batch_show(struct read_batch *batch, const struct read_sour
                                 .rows = batch->ask_rows,
                                 .n_rows = ask->n_rows,
                                 .scratch = &batch->scratch};
+    for (size_t i = 0; i < ask->n_rows; i++)
+        if (snapshot.edition->unserved >> kept_view(ask->rows[i].kept) & 1)
+            snapshot.unserved = catalogue[kept_view(ask->rows[i].kept)].name;
     for (int s = 0; s < sources->n_servers; s++)
         snapshot.degraded |= !sources->server_ok[s];
     show_windows(batch, sources, ask, &snapshot);

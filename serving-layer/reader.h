@@ -74,6 +74,9 @@ const int64_t *snapshot_as_of(
 bool snapshot_degraded(
     const struct snapshot *snapshot); /* a Redis server was away: its partitions stand at B_N */
 
+/* A view among the rows asked for that is not whole yet: nothing may be answered from its rows. NULL: none. */
+const char *snapshot_unserved(const struct snapshot *snapshot);
+
 /* Row `row` (its place in the `rows` asked for), in no order, appended to `into` as struct member_count (never 0); how many. */
 size_t snapshot_row(const struct snapshot *snapshot, size_t row, enum layer layer,
                     struct bytes *into);

@@ -252,7 +252,7 @@ static void on_related(const struct snapshot *snapshot, void *context)
 {
     struct call *call = context;
     struct related_call *related = call->more;
-    if (!snapshot) {
+    if (!snapshot || snapshot_unserved(snapshot)) {
         related_end(call);
         call_has_no_snapshot(call, snapshot);
         return;

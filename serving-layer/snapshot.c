@@ -27,6 +27,11 @@ bool snapshot_degraded(const struct snapshot *snapshot)
     return snapshot->degraded;
 }
 
+const char *snapshot_unserved(const struct snapshot *snapshot)
+{
+    return snapshot->unserved;
+}
+
 size_t snapshot_row(const struct snapshot *snapshot, size_t row, enum layer layer,
                     struct bytes *into)
 {

@@ -21,6 +21,7 @@ struct snapshot {
     bool degraded;
     const struct parts *const *rows; /* by the row's place in what was asked */
     size_t n_rows;
+    const char *unserved; /* a view among them that is not answered from; NULL: none */
     struct user_windows now, at_boundary; /* the user's, as of as_of and as of the boundary */
     bool has_state;                       /* a segment >= N has the user */
     struct text state;

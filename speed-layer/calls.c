@@ -1,11 +1,12 @@
 #include "speed-layer/calls.h"
 
 #include "handover/speed_keys.h"
+#include "handover/view_state.h"
 
 void call_claim(struct command *command, const struct claim *claim,
                 const struct publication *publication)
 {
-    command_begin(command, "tandem_claim");
+    command_begin(command, "tandem2_claim");
     command_put(command, text_of(publication->deployment));
     command_put(command, text_of(claim->epoch_candidate));
     command_put_number(command, claim->partition);
@@ -13,6 +14,8 @@ void call_claim(struct command *command, const struct claim *claim,
     command_put_number(command, publication->n);
     command_put_number(command, publication->boundary[claim->partition]);
     command_put(command, text_of(claim->layout));
+    char views[VIEW_NAMES_BYTES];
+    command_put(command, text_of(view_names(catalogue_all(), " ", views)));
 }
 
 /* The rows' pieces, of those that changed at all. */
@@ -65,7 +68,7 @@ static void part_put(struct command *command, const struct micro_batch *batch, c
 struct apply_size call_apply(struct command *command, const struct apply *apply,
                              const char *const *token)
 {
-    command_begin(command, "tandem_apply");
+    command_begin(command, "tandem2_apply");
     command_put_number(command, micro_batch_is(apply->batch[0])->segment);
     command_put_number(command, (int64_t)apply->long_row);
     command_put_number(command, (int64_t)apply->n);
@@ -79,7 +82,7 @@ struct apply_size call_apply(struct command *command, const struct apply *apply,
 
 void call_states(struct command *command, const char *token, const struct micro_batch *batch)
 {
-    command_begin(command, "tandem_states");
+    command_begin(command, "tandem2_states");
     command_put_number(command, micro_batch_partition(batch));
     command_put(command, text_of(token));
     command_put_number(command, micro_batch_is(batch)->segment);

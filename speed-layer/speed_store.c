@@ -1,5 +1,6 @@
 #include "speed-layer/speed_store.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -158,7 +159,8 @@ static void claim_put(struct speed_store *store, int partition,
 }
 
 static int claim_refused(struct speed_store *store, int partition,
-                         const struct redis_answer *answer, struct err *err)
+                         const struct redis_answer *answer, const struct publication *publication,
+                         struct err *err)
 {
     const char *name = redis_link_name(server_of(store, partition)->link);
     struct text detail = answer_text(answer, 1);
@@ -176,7 +178,18 @@ static int claim_refused(struct speed_store *store, int partition,
             "on all servers and start again (they are filled from the log)",
             name, (int)detail.n, detail.at, speed_server_of(&store->servers, partition),
             store->servers.n);
-    return refused(store, "tandem_claim", answer, err);
+    if (answer_is(answer, "DROPPED"))
+        return err_set(err, ERR_RETRY,
+                       "redis %s: is at batch view %.*s, Postgres at %" PRId64
+                       ": if an older dump was restored, `tandem-batch run` until they meet, or "
+                       "FLUSHALL there",
+                       name, (int)detail.n, detail.at, publication->n);
+    if (answer_is(answer, "OLDER"))
+        return err_set(err, ERR_FATAL,
+                       "redis %s: view %.*s is served and this program does not count it: start a "
+                       "newer tandem-speed",
+                       name, (int)detail.n, detail.at);
+    return refused(store, "tandem2_claim", answer, err);
 }
 
 int speed_store_claim(struct speed_store *store, int partition,
@@ -187,7 +200,7 @@ int speed_store_claim(struct speed_store *store, int partition,
     claim_put(store, partition, publication);
     struct redis_answer *answer = command_queue(store, server, err)
                                       ? NULL
-                                      : redis_link_answer(server->link, "tandem_claim", err);
+                                      : redis_link_answer(server->link, "tandem2_claim", err);
     if (!answer)
         return -1;
     int failed = 0;
@@ -195,7 +208,7 @@ int speed_store_claim(struct speed_store *store, int partition,
     *offset = answer_number(answer, 2);
     *segment = answer_number(answer, 3);
     if (!answer_is(answer, "OK") || epoch.n == 0 || *offset < 0 || *segment < 0)
-        failed = claim_refused(store, partition, answer, err);
+        failed = claim_refused(store, partition, answer, publication, err);
     else
         snprintf(server->epoch, sizeof server->epoch, "%s", epoch.at);
     if (!failed && answer_elements(answer) > 4)
@@ -270,7 +283,7 @@ static int apply_answered(struct speed_store *store, struct server *server, stru
                           const struct redis_answer *answer, struct err *err)
 {
     if (!answer_is(answer, "OK"))
-        return refused(store, "tandem_apply", answer, err);
+        return refused(store, "tandem2_apply", answer, err);
     failpoint("speed-after-apply");
     apply_count(store, server, call);
     for (size_t i = 1; i + 1 < answer_elements(answer); i += 2) {
@@ -302,7 +315,7 @@ static int server_compact(struct speed_store *store, struct server *server, stru
         compaction_forget(server->compaction);
     while (server->compacting < COMPACT_ROWS && bytes < COMPACT_BYTES &&
            compaction_take(server->compaction, &row, &length)) {
-        command_begin(&store->command, "tandem_row");
+        command_begin(&store->command, "tandem2_row");
         row_put_name(store, server, row);
         if (command_queue(store, server, err))
             return -1;
@@ -338,7 +351,7 @@ static int row_answered(struct speed_store *store, struct server *server, struct
                        "redis %s: a row is damaged: FLUSHALL there, it is filled from the log",
                        redis_link_name(server->link));
     failpoint("speed-row-read");
-    command_begin(&store->command, "tandem_swap");
+    command_begin(&store->command, "tandem2_swap");
     row_put_name(store, server, call.row);
     command_put(&store->command, answer_text(answer, 1));
     command_put_number(&store->command, (int64_t)content.n);
@@ -376,7 +389,7 @@ int speed_store_send(struct speed_store *store, struct err *err)
 
 static int call_settle(struct speed_store *store, struct server *server, struct err *err)
 {
-    static const char *const function[] = {"tandem_apply", "tandem_row", "tandem_swap"};
+    static const char *const function[] = {"tandem2_apply", "tandem2_row", "tandem2_swap"};
     struct call call = server->call[server->first++];
     struct redis_answer *answer = redis_link_answer(server->link, function[call.kind], err);
     if (!answer)
@@ -430,11 +443,11 @@ static int states_answered(struct speed_store *store, struct micro_batch *batch,
 {
     int partition = micro_batch_partition(batch), failed = 0;
     struct redis_answer *answer =
-        redis_link_answer(server_of(store, partition)->link, "tandem_states", err);
+        redis_link_answer(server_of(store, partition)->link, "tandem2_states", err);
     if (!answer)
         return -1;
     if (!answer_is(answer, "OK") || answer_elements(answer) != 1 + micro_batch_unknown(batch))
-        failed = refused(store, "tandem_states", answer, err);
+        failed = refused(store, "tandem2_states", answer, err);
     for (size_t i = 1; !failed && i < answer_elements(answer); i++)
         if (answer_text(answer, i).at) /* else nil: not known here */
             failed = micro_batch_learn(batch, i - 1, answer_text(answer, i), err);

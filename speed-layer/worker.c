@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "common/stop.h"
 #include "handover/event_log.h"
+#include "handover/view_state.h"
 #include "speed-layer/figures.h"
 #include "speed-layer/user_states.h"
 
@@ -158,6 +159,14 @@ static int worker_read_publication(struct worker *worker, struct err *err)
     if (worker->deployment[0] && strcmp(worker->deployment, worker->publication.deployment) != 0)
         return err_set(err, ERR_FATAL, "postgres: was deployment %s and is now %s: start again",
                        worker->deployment, worker->publication.deployment);
+    struct view_state views;
+    if (view_state_read(worker->db, worker->publication.n, &views, err))
+        return -1;
+    if (views.foreign[0])
+        return err_set(err, ERR_FATAL,
+                       "view %s is served and this program does not count it: start a newer "
+                       "tandem-speed",
+                       views.foreign);
     return 0;
 }
 

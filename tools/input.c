@@ -9,21 +9,26 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "common/mem.h"
 #include "common/stop.h"
 #include "views/csv.h"
 
-enum { BUFFER_BYTES = 65536 };
+enum { BUFFER_BYTES = 65536, GZIP_WINDOW = 16 + MAX_WBITS };
+enum packing { PLAIN, XZ, GZ };
 static const char xz_magic[] = "\xfd"
                                "7zXZ";
+static const char gz_magic[] = "\x1f\x8b";
 
 struct input {
     char *path;
-    int fd;      /* -1: memory, all of it is in `at` */
-    bool packed; /* unpacked through `xz` */
-    bool ended;  /* nothing more comes behind `at` */
+    int fd;               /* -1: memory, all of it is in `at` */
+    enum packing packing; /* unpacked through `xz` or `gz` */
+    bool ended;           /* nothing more comes behind `at` */
     lzma_stream xz;
+    z_stream gz;
+    bool gz_inside; /* a member has begun and has not ended */
     const char *at; /* what is at hand */
     size_t n;
     char *buffer, *raw;  /* BUFFER_BYTES each; raw: packed bytes */
@@ -59,8 +64,45 @@ static const char *xz_message(lzma_ret code)
     }
 }
 
+/* A .gz may be several, one behind another. 1: something may have come; 0: the end; -1. */
+static int gz_step(struct input *in)
+{
+    ssize_t got = in->gz.avail_in ? 1 : read_some(in, in->raw, BUFFER_BYTES);
+    if (got < 0)
+        return -1;
+    if (got == 0)
+        return in->gz_inside
+                   ? err_set(&in->err, ERR_DATA, "unpack %s: the file ends too early", in->path)
+                   : 0;
+    if (!in->gz.avail_in) {
+        in->gz.next_in = (Bytef *)in->raw;
+        in->gz.avail_in = (uInt)got;
+    }
+    in->gz_inside = true;
+    int code = inflate(&in->gz, Z_NO_FLUSH);
+    if (code == Z_STREAM_END) {
+        in->gz_inside = false;
+        code = inflateReset(&in->gz);
+    }
+    return code == Z_OK || code == Z_BUF_ERROR
+               ? 1
+               : err_set(&in->err, ERR_DATA, "unpack %s: the data are damaged", in->path);
+}
+
+/* As unpack_xz. */
+static ssize_t unpack_gz(struct input *in, size_t used)
+{
+    size_t room = BUFFER_BYTES - used;
+    in->gz.next_out = (Bytef *)in->buffer + used;
+    in->gz.avail_out = (uInt)room;
+    int more = 1;
+    while (more > 0 && in->gz.avail_out == room)
+        more = gz_step(in);
+    return more < 0 ? -1 : (ssize_t)(room - in->gz.avail_out);
+}
+
 /* Unpacks into the free room behind `used`; returns how many bytes came, 0 at the end, -1 at a failure. */
-static ssize_t unpack_some(struct input *in, size_t used)
+static ssize_t unpack_xz(struct input *in, size_t used)
 {
     in->xz.next_out = (uint8_t *)in->buffer + used;
     in->xz.avail_out = BUFFER_BYTES - used;
@@ -90,8 +132,9 @@ static void fill(struct input *in)
     if (in->n)
         memmove(in->buffer, in->at, in->n);
     in->at = in->buffer;
-    ssize_t got = in->packed ? unpack_some(in, in->n)
-                             : read_some(in, in->buffer + in->n, BUFFER_BYTES - in->n);
+    ssize_t got = in->packing == XZ   ? unpack_xz(in, in->n)
+                  : in->packing == GZ ? unpack_gz(in, in->n)
+                                      : read_some(in, in->buffer + in->n, BUFFER_BYTES - in->n);
     if (got > 0)
         in->n += (size_t)got;
     else
@@ -164,20 +207,33 @@ struct input *input_of_text(struct text text)
     return in;
 }
 
+static bool begins_with(struct text text, const char *magic, size_t n)
+{
+    return text.n >= n && memcmp(text.at, magic, n) == 0;
+}
+
 /* The first bytes tell whether it is packed; they then go through the unpacker. */
 static int begin(struct input *in)
 {
     struct text first = input_peek(in, sizeof xz_magic);
-    if (first.n < sizeof xz_magic || memcmp(first.at, xz_magic, sizeof xz_magic) != 0)
+    enum packing packing = begins_with(first, xz_magic, sizeof xz_magic)       ? XZ
+                           : begins_with(first, gz_magic, sizeof gz_magic - 1) ? GZ
+                                                                               : PLAIN;
+    if (packing == PLAIN)
         return 0;
     in->xz = (lzma_stream)LZMA_STREAM_INIT;
-    if (lzma_stream_decoder(&in->xz, UINT64_MAX, LZMA_CONCATENATED) != LZMA_OK)
+    in->gz = (z_stream){0};
+    if (packing == XZ && lzma_stream_decoder(&in->xz, UINT64_MAX, LZMA_CONCATENATED) != LZMA_OK)
         return err_set(&in->err, ERR_FATAL, "unpack %s: liblzma does not start", in->path);
-    in->packed = true;
+    if (packing == GZ && inflateInit2(&in->gz, GZIP_WINDOW) != Z_OK)
+        return err_set(&in->err, ERR_FATAL, "unpack %s: zlib does not start", in->path);
+    in->packing = packing;
     in->raw = xmalloc(BUFFER_BYTES);
     memcpy(in->raw, in->at, in->n);
     in->xz.next_in = (const uint8_t *)in->raw;
-    in->xz.avail_in = in->n;
+    in->xz.avail_in = packing == XZ ? in->n : 0;
+    in->gz.next_in = (Bytef *)in->raw;
+    in->gz.avail_in = packing == GZ ? (uInt)in->n : 0;
     in->n = 0;
     in->ended = false;
     return 0;
@@ -210,8 +266,10 @@ void input_close(struct input *in)
 {
     if (!in)
         return;
-    if (in->packed)
+    if (in->packing == XZ)
         lzma_end(&in->xz);
+    if (in->packing == GZ)
+        inflateEnd(&in->gz);
     if (in->fd >= 0)
         close(in->fd);
     free(in->buffer);

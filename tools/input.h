@@ -1,5 +1,5 @@
 /*
- * input: the bytes of a file, of standard input or of memory, unpacked when they are .xz (seen by the first bytes, not by
+ * input: the bytes of a file, of standard input or of memory, unpacked when they are .xz or .gz (seen by the first bytes, not by
  * the name). Not for: what the bytes mean. One thread.
  */
 #ifndef TANDEM_TOOLS_INPUT_H

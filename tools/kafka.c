@@ -17,6 +17,13 @@ enum {
     STOP_FLUSH_MS = 10000
 };
 
+static const char mark_header[] = "tandem-backfill";
+
+int kafka_partition_of(struct text key, int partitions)
+{
+    return rd_kafka_msg_partitioner_murmur2_random(NULL, key.at, key.n, partitions, NULL, NULL);
+}
+
 static rd_kafka_t *client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *err)
 {
     char why[256];
@@ -66,14 +73,48 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
         k->first_failure = message->err;
 }
 
+/* With the header that says where in its file it stood. Not producev: its macros are GNU C. */
+static rd_kafka_resp_err_t produce_marked(struct kafka_sink *k, const struct record *record)
+{
+    enum { PARTS = 5 };
+    rd_kafka_vu_t part[PARTS];
+    memset(part, 0, sizeof part);
+    part[0].vtype = RD_KAFKA_VTYPE_RKT;
+    part[0].u.rkt = k->topic;
+    part[1].vtype = RD_KAFKA_VTYPE_KEY;
+    part[1].u.mem.ptr = (void *)record->key.at;
+    part[1].u.mem.size = record->key.n;
+    part[2].vtype = RD_KAFKA_VTYPE_VALUE;
+    part[2].u.mem.ptr = (void *)record->value.at;
+    part[2].u.mem.size = record->value.n;
+    part[3].vtype = RD_KAFKA_VTYPE_HEADER;
+    part[3].u.header.name = mark_header;
+    part[3].u.header.val = record->mark.at;
+    part[3].u.header.size = (ssize_t)record->mark.n;
+    part[4].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+    part[4].u.i = RD_KAFKA_MSG_F_COPY;
+    rd_kafka_error_t *error = rd_kafka_produceva(k->client, part, PARTS);
+    rd_kafka_resp_err_t failed = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_error_destroy(error);
+    return failed;
+}
+
+static rd_kafka_resp_err_t produce(struct kafka_sink *k, const struct record *record)
+{
+    if (record->mark.n)
+        return produce_marked(k, record);
+    return rd_kafka_produce(k->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
+                            (void *)record->value.at, record->value.n,
+                            record->key.n ? record->key.at : NULL, record->key.n, NULL)
+               ? rd_kafka_last_error()
+               : RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 static int kafka_send(void *self, const struct record *record, struct err *err)
 {
     struct kafka_sink *k = self;
-    /* not producev: its macros are GNU C */
-    while (rd_kafka_produce(k->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
-                            (void *)record->value.at, record->value.n,
-                            record->key.n ? record->key.at : NULL, record->key.n, NULL)) {
-        rd_kafka_resp_err_t failed = rd_kafka_last_error();
+    rd_kafka_resp_err_t failed;
+    while ((failed = produce(k, record))) {
         if (failed != RD_KAFKA_RESP_ERR__QUEUE_FULL)
             return err_set(err, ERR_FATAL, "produce to %s: %s", k->name, rd_kafka_err2str(failed));
         if (stop_asked())
@@ -128,6 +169,8 @@ int kafka_sink_open(const struct kafka_settings *s, struct sink *sink, struct er
     event_log_set(conf, "linger.ms", "10");
     event_log_set(conf, "message.timeout.ms", "300000");
     event_log_set(conf, "queue.buffering.max.messages", "200000");
+    if (s->gapless)
+        event_log_set(conf, "enable.gapless.guarantee", "true");
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_set_opaque(conf, k);
     k->name = s->topic;
@@ -163,6 +206,8 @@ static int find_ends(struct reading *r, struct err *err)
     for (int p = 0; p < s->partitions; p++) {
         if (r->until[p] < 0)
             r->until[p] = end[p];
+        if (r->next[p] < 0)
+            r->next[p] = begin[p];
         if (r->until[p] > end[p])
             return err_set(err, ERR_FATAL, "%s/%d ends at offset %lld, before the wanted %lld",
                            s->topic, p, (long long)end[p], (long long)r->until[p]);
@@ -188,6 +233,17 @@ static int assign(struct reading *r, struct err *err)
     return failed ? err_set(err, ERR_FATAL, "read %s: %s", s->topic, rd_kafka_err2str(failed)) : 0;
 }
 
+static struct text mark_of(const rd_kafka_message_t *m)
+{
+    rd_kafka_headers_t *headers;
+    const void *value;
+    size_t n;
+    if (rd_kafka_message_headers(m, &headers) ||
+        rd_kafka_header_get_last(headers, mark_header, &value, &n))
+        return (struct text){NULL, 0};
+    return (struct text){value, n};
+}
+
 /* 1: goes on; -1: the caller's `each` or the record failed. */
 static int take(struct reading *r, const rd_kafka_message_t *m,
                 int (*each)(void *, const struct log_record *), void *context, struct err *err)
@@ -200,7 +256,7 @@ static int take(struct reading *r, const rd_kafka_message_t *m,
         return 1; /* behind what was wanted */
     if (!m->err && m->offset < r->until[p]) {
         struct log_record record = {
-            p, m->offset, event_log_barrier(m), {m->payload, m->payload ? m->len : 0}};
+            p, m->offset, event_log_barrier(m), {m->payload, m->payload ? m->len : 0}, mark_of(m)};
         if (each(context, &record))
             return err_set(err, ERR_FATAL, "read %s: ended early", r->settings->topic);
     }

@@ -10,7 +10,11 @@
 struct kafka_settings {
     const char *bootstrap, *topic;
     int partitions;
+    bool gapless; /* of a sink: nothing of a partition is in the log behind a record that is not */
 };
+
+/* In which partition a sink puts the records of a key. */
+int kafka_partition_of(struct text key, int partitions);
 
 /*
  * An idempotent producer: a record that is acknowledged is in the log once, in the order sent; one that was not
@@ -24,10 +28,11 @@ struct log_record {
     int64_t offset;
     int64_t barrier;   /* as event_log_barrier: > 0 a barrier, 0 none, -1 malformed */
     struct text value; /* at = NULL: no value */
+    struct text mark;  /* n = 0: none */
 };
 
 /*
- * Calls `each` for every record from `from[p]` up to below `until[p]`; of each partition in order. An until of -1 is
+ * A from of -1 is the first record that there is. Calls `each` for every record from `from[p]` up to below `until[p]`; of each partition in order. An until of -1 is
  * the end of that partition at the time of the call. `each` returns -1 to end early.
  */
 int kafka_read(const struct kafka_settings *settings, const int64_t *from, const int64_t *until,

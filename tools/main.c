@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/options.h"
 #include "common/stop.h"
+#include "tools/backfill.h"
 #include "tools/dump.h"
 #include "tools/event_file.h"
 #include "tools/feed.h"
@@ -28,7 +29,7 @@ enum {
 static struct {
     const char *kafka, *topic, *postgres, *listen, *to, *url;
     int64_t partitions, connections, rate, limit;
-    bool keep_bad, store_titles;
+    bool keep_bad, store_titles, is_new;
     const char *titles;
     int64_t seed, events, users, items, start;
     const char *bad_share, *duplicate_share;
@@ -57,6 +58,9 @@ static const struct option_row option_table[] = {
      INT64_MAX, NULL, false},
     {"keep_bad", OPTION_FLAG, "0", "",
      "replay: sends lines that are no events as they are, to test the system.", &set.keep_bad, 0, 0,
+     NULL, false},
+    {"new", OPTION_FLAG, "0", "",
+     "backfill: the file was never begun: does not look through the log for it.", &set.is_new, 0, 0,
      NULL, false},
     {"titles", OPTION_TEXT, "", "file", "Writes item TAB title, a line an item.", &set.titles, 0, 0,
      NULL, false},
@@ -88,11 +92,12 @@ static const struct option_row option_table[] = {
 };
 
 static const struct options_usage usage = {
-    "tandem-feed", "replay FILE|- | generate | dump [options]",
-    "Feeds events to Tandem: from a file (UCI Online Retail CSV or NDJSON, also .xz), or a shop's traffic that it makes up.\n"
+    "tandem-feed", "replay FILE|- | backfill FILE | generate | dump [options]",
+    "Feeds events to Tandem: from a file (UCI Online Retail CSV or NDJSON, also .xz or .gz), or a shop's traffic that it makes up.\n"
     "Every row is sent or reported with the reason why it is no event. Exit 1 if anything that was sent was not acknowledged,\n"
     "or if there were rows and none was an event. SIGINT: ends after what was sent is acknowledged.",
     "  replay FILE|-   events of a file or of standard input\n"
+    "  backfill FILE   history in NDJSON that was never in the log; killed, the same command goes on\n"
     "  generate        a shop's traffic\n"
     "  dump            prints the topic: partition TAB offset TAB barrier TAB value in base64\n"};
 
@@ -110,7 +115,7 @@ static int failed(const struct err *err)
 
 static struct kafka_settings kafka_settings(void)
 {
-    return (struct kafka_settings){set.kafka, set.topic, (int)set.partitions};
+    return (struct kafka_settings){set.kafka, set.topic, (int)set.partitions, false};
 }
 
 static int open_sink(struct sink *sink, struct err *err)
@@ -186,6 +191,30 @@ static int replay(const char *path)
     return code;
 }
 
+static int backfill(const char *path)
+{
+    struct err err;
+    struct sink sink;
+    int64_t elapsed_us;
+    struct kafka_settings kafka = kafka_settings();
+    kafka.gapless = true;
+    struct backfill *b = backfill_open(path, &kafka, set.is_new, &err);
+    if (!b)
+        return failed(&err);
+    int code = kafka_sink_open(&kafka, &sink, &err) ? failed(&err) : 0;
+    if (code == 0) {
+        struct source source = backfill_source(b);
+        struct feed_settings settings = {set.rate, set.limit};
+        code = feed_run(&source, &sink, &settings, &elapsed_us, &err) ? failed(&err) : 0;
+        feed_report(sink.figures, elapsed_us, stdout);
+        if (backfill_report(b, sink.figures->sent, stdout))
+            code = EXIT_FAILED;
+        sink.close(sink.self);
+    }
+    backfill_close(b);
+    return code;
+}
+
 static int64_t share(const char *name, const char *text)
 {
     int64_t ppm = share_ppm(text);
@@ -240,9 +269,11 @@ int main(int argc, char **argv)
     stop_install();
     if (strcmp(command, "replay") == 0 && operands == 2)
         return replay(argv[first + 1]);
+    if (strcmp(command, "backfill") == 0 && operands == 2)
+        return backfill(argv[first + 1]);
     if (strcmp(command, "generate") == 0 && operands == 1)
         return generate();
     if (strcmp(command, "dump") == 0 && operands == 1)
         return dump_topic();
-    refuse("one command is needed: replay FILE, replay -, generate or dump");
+    refuse("one command is needed: replay FILE, replay -, backfill FILE, generate or dump");
 }

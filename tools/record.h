@@ -13,6 +13,8 @@ struct record {        /* borrowed until the source's next call */
     struct text key;   /* the user; n = 0: unknown, no key */
     struct text value; /* JSON, without a line end */
     bool bad;          /* known to be no event: the system shall refuse it */
+    struct text
+        mark; /* where it stands in the file that is backfilled (backfill.h); n = 0: nowhere */
 };
 
 /* Where records come from. */

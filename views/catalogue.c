@@ -212,6 +212,13 @@ const struct view catalogue[] = {
 
 const unsigned catalogue_views = sizeof catalogue / sizeof *catalogue;
 
+_Static_assert(sizeof catalogue / sizeof *catalogue < CATALOGUE_VIEWS_MAX, "a bit for each view");
+
+uint64_t catalogue_all(void)
+{
+    return (UINT64_C(1) << catalogue_views) - 1;
+}
+
 int catalogue_find(struct text name)
 {
     for (unsigned v = 0; v < catalogue_views; v++)

@@ -33,6 +33,10 @@ struct view {
 extern const struct view catalogue[];
 extern const unsigned catalogue_views; /* how many */
 
+/* Sets of views are bits by their number. */
+enum { CATALOGUE_VIEWS_MAX = 64 };
+uint64_t catalogue_all(void);
+
 /* The view's number, or -1. */
 int catalogue_find(struct text name);
 const char *view_kind(const struct view *view); /* "state" or "event" */

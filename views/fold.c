@@ -25,6 +25,7 @@ struct fold {
     size_t n_touched, touched_cap;
     struct cancel *cancel;
     uint32_t all; /* symbol of "all" */
+    uint64_t views;
 };
 
 struct fold *fold_new(struct names *names)
@@ -34,7 +35,8 @@ struct fold *fold_new(struct names *names)
     *fold = (struct fold){.names = names,
                           .users = names_new(),
                           .cancel = cancel_new(),
-                          .all = names_put(names, text_of("all"))};
+                          .all = names_put(names, text_of("all")),
+                          .views = catalogue_all()};
     return fold;
 }
 
@@ -83,6 +85,16 @@ static void user_touch(struct fold *fold, uint32_t u)
     }
 }
 
+void fold_views(struct fold *fold, uint64_t views)
+{
+    fold->views = views;
+}
+
+static bool is_wanted(const struct fold *fold, unsigned view)
+{
+    return fold->views >> view & 1;
+}
+
 bool fold_event(struct fold *fold, const struct event *event, struct deltas *deltas)
 {
     uint32_t u = names_find(fold->users, event->user);
@@ -92,7 +104,7 @@ bool fold_event(struct fold *fold, const struct event *event, struct deltas *del
     if (!user_state_take(&fold->user[u].state, event, item))
         return false;
     for (unsigned v = 0; v < catalogue_views; v++)
-        if (catalogue[v].of_event)
+        if (catalogue[v].of_event && is_wanted(fold, v))
             catalogue[v].of_event(event, item,
                                   &(struct emit){fold->names, deltas, NULL, fold->all, v, 1});
     return true;
@@ -108,7 +120,7 @@ static void move_contribution(struct fold *fold, const struct user_state *before
                               const struct user_state *after, struct deltas *deltas)
 {
     for (unsigned v = 0; v < catalogue_views; v++) {
-        if (!catalogue[v].of_state)
+        if (!catalogue[v].of_state || !is_wanted(fold, v))
             continue;
         catalogue[v].of_state(before,
                               &(struct emit){fold->names, deltas, fold->cancel, fold->all, v, -1});

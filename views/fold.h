@@ -25,6 +25,9 @@ bool fold_knows(const struct fold *fold, struct text user);
 /* Brings a user's stored state (n = 0: none is stored). -1: these bytes are no state. */
 int fold_put_state(struct fold *fold, struct text user, struct text stored);
 
+/* From now on only these views (bits by number) get what is emitted; all of them at first. Nothing may be unsettled. */
+void fold_views(struct fold *fold, uint64_t views);
+
 /* The user must be known. true: accepted; false: a duplicate, nothing changed. */
 bool fold_event(struct fold *fold, const struct event *event, struct deltas *deltas);
 

@@ -64,7 +64,7 @@ void fake_outside_open(void)
 {
     static const char stored[] = "\1\0\2\1a\1\0\1b\1\2\0";
     static const int64_t boundary[2] = {5, 7};
-    struct batch_edition edition = {1, 2, boundary, 1700000000000, "d", 1};
+    struct batch_edition edition = {1, 2, boundary, 1700000000000, "d", 1, 0};
     view = batch_view_new(&edition, NULL, false);
     put_row("users", "all", "a");
     put_row("item_users", "all", "abc");

@@ -49,7 +49,7 @@ static void world_begin(struct world *w, uint8_t asked)
 {
     static const char *const names[] = {"a", "b"};
     *w = (struct world){.boundary = {5, 7}, .batch = names_new()};
-    w->edition = (struct batch_edition){N, PARTITIONS, w->boundary, 0, "d", 1};
+    w->edition = (struct batch_edition){N, PARTITIONS, w->boundary, 0, "d", 1, 0};
     symbols_begin(&w->symbols, w->batch);
     for (int i = 0; i < ROWS; i++)
         w->row[i] = kept_rows_get(&w->kept, 0, text_of(names[i]));

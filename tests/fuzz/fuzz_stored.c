@@ -136,7 +136,7 @@ static void as_compaction(struct text log, const struct slow_row *row, struct te
 static struct batch_view *view_new(void)
 {
     static const int64_t boundary[1] = {0};
-    struct batch_edition edition = {1, 1, boundary, 0, "d", 1};
+    struct batch_edition edition = {1, 1, boundary, 0, "d", 1, 0};
     return batch_view_new(&edition, NULL, false);
 }
 

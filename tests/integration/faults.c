@@ -1,10 +1,12 @@
 #include "tests/integration/faults.h"
 
+#include <librdkafka/rdkafka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -116,4 +118,30 @@ void disk_end(void)
                        "$TANDEM_LOCAL/disk) >>$TANDEM_LOCAL/up.log 2>&1; "
                        "rm -rf $place.kept/* && cp -a $place/. $place.kept/ && umount $place && "
                        "rmdir $place && mv $place.kept $place");
+}
+
+/* ---- Kafka ---- */
+
+void kafka_forgets_everything(void)
+{
+    char why[256], *kafka = output_of("echo -n $TANDEM_KAFKA");
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", kafka, why, sizeof why);
+    rd_kafka_t *client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+    assert_non_null(client);
+    rd_kafka_topic_partition_list_t *all = rd_kafka_topic_partition_list_new(4);
+    for (int p = 0; p < 4; p++)
+        rd_kafka_topic_partition_list_add(all, "events", p)->offset = RD_KAFKA_OFFSET_END;
+    rd_kafka_DeleteRecords_t *below = rd_kafka_DeleteRecords_new(all);
+    rd_kafka_queue_t *answers = rd_kafka_queue_new(client);
+    rd_kafka_DeleteRecords(client, &below, 1, NULL, answers);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(answers, 20000);
+    assert_non_null(event);
+    assert_int_equal(rd_kafka_event_error(event), 0);
+    rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(answers);
+    rd_kafka_DeleteRecords_destroy(below);
+    rd_kafka_topic_partition_list_destroy(all);
+    rd_kafka_destroy(client);
+    free(kafka);
 }

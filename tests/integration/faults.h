@@ -26,6 +26,9 @@ void log_says(const char *program, int seconds, const char *regex);
 /* The newest answer is not degraded: the layer is live again. Waits for it. */
 void must_be_live(void);
 
+/* Kafka forgets all records there are, as its retention does. */
+void kafka_forgets_everything(void);
+
 /*
  * Moves data/NAME of a stopped server onto a file system of its own that holds so many MiB; false, with the reason printed,
  * where that is not allowed. disk_fill leaves a few KiB; disk_clear gives the room back. disk_end moves the data back, or,

@@ -166,7 +166,7 @@ static void worker_claim(int p)
     snprintf(layout, sizeof layout, "%d/%d", p % world.n_servers, world.n_servers);
     snprintf(boundary, sizeof boundary, "%" PRId64, world.barrier[world.published][p]);
     redisReply *reply = redisCommand(
-        world.redis[p % world.n_servers], "FCALL tandem_claim 1 tandem %s %s %d %s %d %s %s",
+        world.redis[p % world.n_servers], "FCALL tandem2_claim 1 tandem %s %s %d %s %d %s %s",
         world.deployment, epoch, p, world.worker[p].token, (int)world.published, boundary, layout);
     assert_non_null(reply);
     assert_int_equal(reply->type, REDIS_REPLY_ARRAY);
@@ -188,7 +188,7 @@ static void worker_apply(int p)
     struct bytes arguments = {0};
     size_t length[64];
     int n = 0;
-    static const char *const head[] = {"FCALL", "tandem_apply", "1", "tandem"};
+    static const char *const head[] = {"FCALL", "tandem2_apply", "1", "tandem"};
     for (int i = 0; i < 4; i++)
         argument(&arguments, length, &n, text_of(head[i]));
     argument_number(&arguments, length, &n, segment);
@@ -244,7 +244,7 @@ void compact_step(void)
     redisReply *epoch = redisCommand(world.redis[server], "HGET tandem epoch");
     assert_non_null(epoch);
     if (epoch->type == REDIS_REPLY_STRING) {
-        redisReply *row = redisCommand(world.redis[server], "FCALL tandem_row 1 tandem %s %d %b",
+        redisReply *row = redisCommand(world.redis[server], "FCALL tandem2_row 1 tandem %s %d %b",
                                        epoch->str, (int)segment, name.at, name.n);
         assert_non_null(row);
         if (row->elements == 3 && row->element[2]->len) {
@@ -253,7 +253,7 @@ void compact_step(void)
             if (pick(2))
                 worker_step();
             freeReplyObject(
-                redisCommand(world.redis[server], "FCALL tandem_swap 1 tandem %s %d %b %s %d %b",
+                redisCommand(world.redis[server], "FCALL tandem2_swap 1 tandem %s %d %b %s %d %b",
                              epoch->str, (int)segment, name.at, name.n, row->element[1]->str,
                              (int)row->element[2]->len, content.at ? content.at : "", content.n));
         }

@@ -31,8 +31,8 @@ enum { TIMEOUT_MS = 400 };
 static struct batch_view *view_of(int64_t n)
 {
     const int64_t *boundary = world.barrier[n];
-    const struct batch_edition edition = {n, PARTITIONS,       boundary,
-                                          0, world.deployment, (uint64_t)world.n_views + 1};
+    const struct batch_edition edition = {
+        n, PARTITIONS, boundary, 0, world.deployment, (uint64_t)world.n_views + 1, 0};
     struct batch_view *before = world.n_views ? world.view[world.n_views - 1] : NULL;
     struct batch_view *batch = batch_view_new(&edition, before, true);
     for (int row = 0; row < ROWS; row++) {

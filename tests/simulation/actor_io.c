@@ -43,6 +43,16 @@ bool stop_asked(void)
     return false;
 }
 
+void stop_after_s(int64_t seconds)
+{
+    (void)seconds; /* a schedule has no deadline */
+}
+
+bool stop_deadline_over(void)
+{
+    return false;
+}
+
 int stop_fd(void)
 {
     return -1;

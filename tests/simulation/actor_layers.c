@@ -48,6 +48,8 @@ void actor_run(int rebuild)
                          "1",
                          "--wait-s",
                          "60",
+                         "--retries",
+                         "0",
                          NULL};
-    _exit(rebuild ? rebuild_main(9, arguments) : run_main(9, arguments));
+    _exit(rebuild ? rebuild_main(11, arguments) : run_main(11, arguments));
 }

@@ -12,8 +12,8 @@
 #include "views/row.h"
 
 static const int64_t boundary[2] = {10, 20};
-static const struct batch_edition first = {1, 2, boundary, 1000, "shop", 1};
-static const struct batch_edition second = {2, 2, boundary, 2000, "shop", 2};
+static const struct batch_edition first = {1, 2, boundary, 1000, "shop", 1, 0};
+static const struct batch_edition second = {2, 2, boundary, 2000, "shop", 2, 0};
 
 static void put(struct batch_view *batch, unsigned view, const char *group, int n, int64_t value)
 {

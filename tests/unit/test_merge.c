@@ -12,7 +12,7 @@ static const int64_t boundary[1] = {0};
 
 static struct batch_view *view_of(int n, const int64_t *values)
 {
-    const struct batch_edition edition = {1, 1, boundary, 0, "shop", 1};
+    const struct batch_edition edition = {1, 1, boundary, 0, "shop", 1, 0};
     struct batch_view *batch = batch_view_new(&edition, NULL, false);
     struct bytes row = {0};
     for (int i = 0; i < n; i++)

@@ -19,6 +19,7 @@ static struct {
     const char *name, *to, *password;
     int64_t n;
     bool loud;
+    struct option_list accepted;
 } set;
 
 static const struct option_row rows[] = {
@@ -26,6 +27,7 @@ static const struct option_row rows[] = {
     {"threads", OPTION_INT, "4", "threads", "How many.", &set.n, 1, 64, NULL, false},
     {"keep_bad", OPTION_FLAG, "0", "", "Keeps them.", &set.loud, 0, 0, NULL, false},
     {"to", OPTION_CHOICE, "kafka", "", "Where to.", &set.to, 0, 0, "kafka|http", false},
+    {"accept", OPTION_LIST, "", "", "Accepts.", &set.accepted, 0, 0, "bad|drift|old", false},
     {"password", OPTION_CHOICE, "a", "", "Secret.", &set.password, 0, 0, "a|b", true},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
@@ -94,6 +96,24 @@ static void a_flag_wins_over_a_variable_and_a_variable_over_the_default(void **s
     assert_string_equal(set.to, "http");
 }
 
+static void a_list_is_collected_from_repeated_flags_or_from_a_variable(void **state)
+{
+    (void)state;
+    set.accepted.names[0] = 0;
+    read_words(3, "--accept=bad", "--threads=3", "--accept=old,bad");
+    assert_true(option_list_has(&set.accepted, "bad") && option_list_has(&set.accepted, "old"));
+    assert_false(option_list_has(&set.accepted, "drift") || option_list_has(&set.accepted, "ba"));
+    assert_false(option_list_has(&set.accepted, "") || option_list_has(&set.accepted, "bad,old"));
+    set.accepted.names[0] = 0;
+    setenv("TANDEM_ACCEPT", "drift", 1);
+    read_words(0);
+    assert_true(option_list_has(&set.accepted, "drift"));
+    set.accepted.names[0] = 0;
+    read_words(1, "--accept=old"); /* a flag wins over the variable */
+    assert_false(option_list_has(&set.accepted, "drift"));
+    set.accepted.names[0] = 0;
+}
+
 static void operands_may_stand_anywhere(void **state)
 {
     (void)state;
@@ -133,6 +153,15 @@ static void malformed_values_are_refused_and_named(void **state)
                                         "--keep-bad=yes",
                                         "--listen=",
                                         "--nothing",
+                                        "--accept=",
+                                        "--accept=worse",
+                                        "--accept=bad,,old",
+                                        "--accept=bad|old",
+                                        "--accept=bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,"
+                                        "bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,"
+                                        "bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,"
+                                        "bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,"
+                                        "bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad,bad",
                                         "--threads",
                                         "-x"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -183,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_flag_wins_over_a_variable_and_a_variable_over_the_default, clean),
+        cmocka_unit_test_setup(a_list_is_collected_from_repeated_flags_or_from_a_variable, clean),
         cmocka_unit_test_setup(operands_may_stand_anywhere, clean),
         cmocka_unit_test_setup(a_variable_that_nobody_knows_is_refused, clean),
         cmocka_unit_test_setup(a_variable_of_another_program_is_accepted, clean),

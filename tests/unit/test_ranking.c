@@ -52,7 +52,7 @@ static void into_speed(void *into, struct text member, int64_t value)
 static const struct snapshot *show(int n, const char *const *batch_rows,
                                    const char *const *speed_rows)
 {
-    const struct batch_edition edition = {1, 1, boundary, 0, "shop", 1};
+    const struct batch_edition edition = {1, 1, boundary, 0, "shop", 1, 0};
     stage.batch = batch_view_new(&edition, NULL, false);
     for (int i = 0; i < n; i++) {
         struct bytes row = {0};

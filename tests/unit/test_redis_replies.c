@@ -40,7 +40,7 @@ static enum reply_verdict verdict_of(const char *offset, const char *segment, co
     static const int64_t boundary[1] = {5};
     char resp[400];
     int64_t as_of = 5;
-    struct batch_edition edition = {1, 1, boundary, 0, "d", 1};
+    struct batch_edition edition = {1, 1, boundary, 0, "d", 1, 0};
     struct kept_rows kept = {0};
     struct speed_read read = {
         .edition = &edition, .deployment = "d", .kept = &kept, .as_of = &as_of};
