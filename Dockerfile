@@ -65,7 +65,8 @@ RUN --mount=type=cache,id=apt-archives,target=/var/cache/apt,sharing=locked \
  && mv /tmp/docker-clean /etc/apt/apt.conf.d/docker-clean \
  && groupadd --system --gid 10001 tandem \
  && useradd --system --uid 10001 --gid tandem --home-dir / --no-create-home --shell /usr/sbin/nologin tandem \
- && install -d -o tandem -g tandem -m 700 /run/tandem/secrets /run/tandem/keys
+ && install -d -o tandem -g tandem -m 700 /run/tandem/secrets /run/tandem/keys \
+ && install -d -o tandem -g tandem -m 755 /run/tandem/postgres
 COPY --from=build /src/build/bin/ /usr/local/bin/
 COPY --chmod=755 deploy/docker/make-secrets deploy/docker/set-up deploy/docker/first-run /usr/local/bin/
 COPY deploy/local/conf/boards.json /etc/tandem/boards.json

@@ -4,7 +4,7 @@ import time
 
 from stack import Failed, need, say, seconds_since, wait_for
 
-OURS = ("serve", "speed", "archive", "generator")
+OURS = ("serve", "speed", "archive", "nightly", "generator")
 SERVERS = ("redis", "postgres", "kafka")
 BACK_S = 180  # so soon everything is there again after a kill, on two slow cores
 CREATED = "{{.Metadata.LastTagTime.Unix}}"
@@ -36,6 +36,15 @@ def everything_is_up(stack):
     stack.poster.start()
 
 
+def nightly_has_run(stack):
+    """`nightly` has made the first run by itself, and knows when the next one is due"""
+    def told(text):
+        return [line for line in stack.compose("logs", "--no-color", "nightly").stdout.splitlines() if text in line]
+    wait_for("nightly tells when the next run is", lambda: told("next run at="), BACK_S)
+    need(told('next run at=')[-1].split('at="')[1].split()[1].startswith("02:30"), f"it is not at 02:30: {told('next run')}")
+    need(told("run ended exit=0"), "no run of its own ended well")
+
+
 def only_the_api_is_published(stack):
     """only the API's port is published, on loopback, and nobody is answered without a key"""
     published = {}
@@ -51,7 +60,8 @@ def only_the_api_is_published(stack):
 
 def no_secret_is_in_an_environment(stack):
     """neither Postgres' password nor the key stands in a container's settings, in its environment, its arguments or in a log"""
-    password = stack.in_setup("cat", "/run/tandem/secrets/postgres-password")
+    service = stack.in_setup("cat", "/run/tandem/secrets/pg_service.conf")
+    password = service.split("password=")[1].strip()
     need(len(password) >= 40, "there is no password")
     for service in stack.services():
         for container in stack.containers(service):
@@ -163,6 +173,6 @@ def audit_finds_no_drift(stack):
     say(f"audit: {last[2]} counters, {last[3]} differ")
 
 
-CHECKS = [comes_to_a_recommendation, everything_is_up, only_the_api_is_published, no_secret_is_in_an_environment,
+CHECKS = [comes_to_a_recommendation, everything_is_up, nightly_has_run, only_the_api_is_published, no_secret_is_in_an_environment,
           containers_may_do_little, a_second_up_changes_nothing, back_by_start, back_by_itself, survives_down_and_up,
           nothing_was_lost, audit_finds_no_drift]
