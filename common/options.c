@@ -333,8 +333,9 @@ static void take_flag(const struct options *o, int found, char **argv)
     o->given[i] = optarg ? optarg : "1";
     if (o->rows[i].type != OPTION_LIST)
         return;
-    if (!optarg || !*optarg || !option_take(&o->rows[i], optarg))
-        refuse_value(o, i, optarg);
+    const char *value = optarg ? optarg : "";
+    if (!*value || !option_take(&o->rows[i], value))
+        refuse_value(o, i, value);
     o->given[i] = ""; /* more may come */
 }
 
