@@ -40,7 +40,7 @@ struct aggregate {
     struct names *names;
     struct fold *fold;
     struct deltas *deltas;
-    struct run_figures *figures; /* of the chunk */
+    struct run_figures *figures; /* of the chunk; NULL: not a run (run_aggregate_stage) */
     struct forgotten *forgotten;
     size_t n_forgotten, forgotten_cap;
     struct bytes forgotten_users, packed;
@@ -134,7 +134,8 @@ static int event_take(struct aggregate *a, const struct event *event, int64_t of
         a->duplicates++;
     else if (event->type == EVENT_FORGET)
         forget_keep(a, offset, event->user);
-    run_figures_take(a->figures, a->partition, event, !changed, a->chunk_ms);
+    if (a->figures)
+        run_figures_take(a->figures, a->partition, event, !changed, a->chunk_ms);
     if (a->events % PROGRESS_EVENTS == 0)
         run_progress_show(&a->run->progress, a->offsets_done + offset - a->from, a->offsets_all,
                           "records");
@@ -337,7 +338,7 @@ static int chunk_stage(struct aggregate *a, struct err *err)
     a->chunk_ms = clock_unix_ms();
     if (statement_run(db, err, "BEGIN") < 0 || statement_plan_by_keys(db, err) ||
         chunk_parts(a, err) || stage_rows(a, err) ||
-        run_figures_store(a->figures, db, a->run->n, err) ||
+        (a->figures && run_figures_store(a->figures, db, a->run->n, err)) ||
         statement_run(db, err, "UPDATE run SET events = events + %" PRId64 " WHERE n = %" PRId64,
                       a->chunk_events, a->run->n) < 0)
         return -1;

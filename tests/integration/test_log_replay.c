@@ -85,7 +85,7 @@ static void a_counter_that_differs_is_named(void **state)
     replay_exits(0, "");
 }
 
-/* It goes on to the boundary of what was published meanwhile. */
+/* It goes on to the boundary of what was published meanwhile, if it had not compared before. */
 static void a_run_beside_it_does_not_disturb_it(void **state)
 {
     (void)state;
@@ -94,7 +94,7 @@ static void a_run_beside_it_does_not_disturb_it(void **state)
     must_exit(0,
               "$BIN/tandem-batch replay --chunk-events 500 >$TANDEM_LOCAL/replay.out "
               "2>$TANDEM_LOCAL/replay.log & sleep 0.3; $BIN/tandem-batch run || exit 1; wait $!");
-    must_exit(0, "grep -q 'compared n=3 ' $TANDEM_LOCAL/replay.log");
+    must_exit(0, "grep -q 'compared n=[23] ' $TANDEM_LOCAL/replay.log");
 }
 
 static void a_log_without_its_beginning_is_refused(void **state)

@@ -148,8 +148,8 @@ static void it_waits_for_no_run_and_a_run_waits_for_none(void **state)
     (void)state;
     must_exit(
         3,
-        "psql -XAtq \"$TANDEM_POSTGRES\" -c 'SELECT pg_advisory_lock(%lld)' -c 'SELECT pg_sleep(3)' "
-        ">$TANDEM_LOCAL/lock.log & sleep 1; $BIN/tandem-batch prune --keep-days 30; code=$?; "
+        "psql -XAtq \"$TANDEM_POSTGRES\" -c 'SELECT pg_advisory_lock(%lld)' -c 'SELECT pg_sleep(20)' "
+        ">$TANDEM_LOCAL/lock.log & sleep 5; $BIN/tandem-batch prune --keep-days 30; code=$?; "
         "wait; exit $code",
         0x74616e64656d0001LL);
 }
