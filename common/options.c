@@ -330,10 +330,10 @@ static void take_flag(const struct options *o, int found, char **argv)
         refuse(o, "%.*s: there is no such option, or it takes no value", (int)strcspn(word, "="),
                word);
     size_t i = (size_t)(found - FLAG_ROW);
-    o->given[i] = optarg ? optarg : "1";
+    const char *value = optarg ? optarg : "1";
+    o->given[i] = value;
     if (o->rows[i].type != OPTION_LIST)
         return;
-    const char *value = optarg ? optarg : "";
     if (!*value || !option_take(&o->rows[i], value))
         refuse_value(o, i, value);
     o->given[i] = ""; /* more may come */
