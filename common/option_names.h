@@ -67,6 +67,9 @@ static const char *const option_names[] = {
     "RETENTION_HOURS",
     "RETIRE_WAIT_S",
     "SAMPLE",
+    "CHECK",
+    "FRACTION",
+    "SAMPLINGS",
     "VIEW",
     "WAIT_S",
     /* tandem-feed */
