@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,6 +121,20 @@ char *output_of(const char *format, ...)
 
 /* ---- the deployment ---- */
 
+/* Whether the ports from `base` on are ours among the test programs that run at a time: until this process ends, by a name of its own. */
+static bool base_take(int base)
+{
+    struct sockaddr_un name = {.sun_family =
+                                   AF_UNIX}; /* abstract: it begins with a 0, and is no file */
+    int n = snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "tandem-test-ports-%d", base);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    socklen_t bytes = (socklen_t)offsetof(struct sockaddr_un, sun_path) + 1 + (socklen_t)n;
+    if (fd >= 0 && bind(fd, (const struct sockaddr *)&name, bytes) == 0)
+        return true;
+    close(fd);
+    return false;
+}
+
 /* A base whose ports nobody listens on: below the kernel's ephemeral range, away from the demo's. */
 static int free_port_base(void)
 {
@@ -126,7 +142,8 @@ static int free_port_base(void)
         unsigned char byte[2];
         random_bytes(byte, sizeof byte);
         int base = 20000 + 20 * ((byte[0] << 8 | byte[1]) % 400);
-        if (run("! ss -Hltn 'sport >= :%d and sport < :%d' | grep -q .", base, base + 20) == 0)
+        if (base_take(base) &&
+            run("! ss -Hltn 'sport >= :%d and sport < :%d' | grep -q .", base, base + 20) == 0)
             return base;
     }
 }
