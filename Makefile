@@ -182,7 +182,7 @@ test: setup-dev
 test-unit test-laws: test-%: $$(call test_programs,$$*)
 	@tests/run-programs $^
 test-integration test-simulation: test-%: $$(call test_programs,$$*) $(addprefix $(bin)/,$(programs))
-	@TANDEM_BIN=$(bin) tests/run-programs $(filter $(out)/tests/%,$^)
+	@$(if $(filter test-simulation,$@),TMPDIR=$${TMPDIR:-/dev/shm}) TANDEM_BIN=$(bin) tests/run-programs $(filter $(out)/tests/%,$^)
 # tracker.js as it is in the repository, in pages that node plays.
 .PHONY: test-tracker
 test-tracker:
