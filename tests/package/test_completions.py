@@ -17,7 +17,7 @@ compopt() { :; }
 ((${#COMPREPLY[@]} == 0)) || printf '%s\\n' "${COMPREPLY[@]}"
 """
 FISH = 'for file in $argv[1]/fish/*.fish; source $file; end; complete -C "$argv[2]"'
-# zsh completes in its editor only: one on a terminal of its own, which shows its list.
+# zsh completes in its editor only: one on a terminal of its own, which shows its list, unless more has been typed already.
 ZSH = r"""
 zmodload zsh/zpty
 zpty shell zsh -f -i
@@ -25,9 +25,10 @@ zpty -w shell "PS1=; PS2=; unset zle_bracketed_paste; fpath=($1/zsh \$fpath); au
 zpty -w shell 'bindkey "^I" complete-word; zstyle ":completion:*" verbose no; LISTMAX=0; print RE""ADY'
 zpty -r -m shell line '*READY*'
 zpty -w -n shell "$2"$'\t'
+zpty -r -m shell list '*--version*'
 zpty -w -n shell $'\x15'$'print DO""NE\n'
 zpty -r -m shell line '*DONE*'
-print -r -- $line
+print -r -- $list $line
 zpty -d shell
 """
 # It is slow: a program without commands, one whose commands share its options, commands, a command of a command.
