@@ -51,7 +51,7 @@ void database_describe(PGconn *db, const PGresult *result, const char *operation
         if (strncmp(state, passing[i], 2) == 0)
             kind = ERR_RETRY;
     const char *primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-    err_fill(err, kind, "postgres: %s: %s", operation, primary ? primary : PQerrorMessage(db));
+    err_fill(err, kind, "postgres: %.60s: %s", operation, primary ? primary : PQerrorMessage(db));
 }
 
 PGresult *database_query(PGconn *db, struct err *err, const char *sql, int n_params,
@@ -61,9 +61,7 @@ PGresult *database_query(PGconn *db, struct err *err, const char *sql, int n_par
     ExecStatusType status = PQresultStatus(result);
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
         return result;
-    char operation[64];
-    snprintf(operation, sizeof operation, "%.60s", sql);
-    database_failed(db, result, operation, err);
+    database_failed(db, result, sql, err);
     PQclear(result);
     return NULL;
 }
