@@ -124,6 +124,8 @@ class Deployment:
                 name, equals, value = word.partition("=")
                 if equals:
                     self.environment[name] = value
+        # what arrives here is out of the ordinary on purpose: repeated, bad, in bursts
+        self.environment["TANDEM_ACCEPT_CHECK"] = "events,bad,duplicates,missing_price,missing_country,missing_device,future,revenue"
         subprocess.run([os.path.join(self.bin, "tandem-batch"), "setup"], env=self.environment, check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
 
