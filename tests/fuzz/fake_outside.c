@@ -279,7 +279,7 @@ bool watcher_last(struct watcher *watcher, struct look *look)
 {
     (void)watcher;
     *look = (struct look){.kafka = true, .postgres = true, .at_ms = 1};
-    look->last_run = (struct last_run){1, "run", "check", 1700000000000, -1, 5, -1};
+    look->last_run = (struct last_run){1, "run", "check", 1700000000000, -1, 5, -1, 0};
     return !fake_outside.no_topic;
 }
 
