@@ -124,8 +124,8 @@ struct coverage { /* of a view */
     int64_t intervals, held;
 };
 
-static void sampling(const struct user_totals *all, double share, unsigned short random[3],
-                     struct coverage *of_view)
+static void sampling(const struct user_totals *all, const double *truth, double share,
+                     unsigned short random[3], struct coverage *of_view)
 {
     struct sample_sums *sums = xcalloc(all->views, sizeof *sums);
     for (size_t u = 0; u < all->n; u++) {
@@ -137,7 +137,7 @@ static void sampling(const struct user_totals *all, double share, unsigned short
     for (unsigned view = 0; view < all->views; view++) {
         struct estimate estimate = estimate_total(&sums[view], share);
         of_view[view].intervals += estimate.has_interval;
-        of_view[view].held += estimate.has_interval && holds(&estimate, true_total(all, view));
+        of_view[view].held += estimate.has_interval && holds(&estimate, truth[view]);
     }
     free(sums);
 }
@@ -156,11 +156,14 @@ static void coverage_print(const char *of, const struct coverage *coverage)
 static void samplings_print(const struct user_totals *all, const struct settings *settings)
 {
     struct coverage *of_view = xcalloc(all->views, sizeof *of_view), of_all = {0};
+    double *truth = xcalloc(all->views, sizeof *truth);
     unsigned short random[3] = {(unsigned short)settings->seed,
                                 (unsigned short)(settings->seed >> 16),
                                 (unsigned short)(settings->seed >> 32)};
+    for (unsigned view = 0; view < all->views; view++)
+        truth[view] = true_total(all, view);
     for (int64_t s = 0; s < settings->samplings; s++)
-        sampling(all, settings->fraction, random, of_view);
+        sampling(all, truth, settings->fraction, random, of_view);
     printf("%" PRId64 " more samples of the same users; the true value is in\n",
            settings->samplings);
     for (unsigned view = 0; view < all->views; view++) {
@@ -168,6 +171,7 @@ static void samplings_print(const struct user_totals *all, const struct settings
         of_all.intervals += of_view[view].intervals, of_all.held += of_view[view].held;
     }
     coverage_print("all views", &of_all);
+    free(truth);
     free(of_view);
 }
 

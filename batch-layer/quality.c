@@ -34,13 +34,18 @@ static double number(const PGresult *result, int row, int column)
     return strtod(PQgetvalue(result, row, column), NULL);
 }
 
+static struct figure figure_at(const struct facts *facts, int row)
+{
+    return (struct figure){number(facts->figures, row, NOW), number(facts->figures, row, PAST)};
+}
+
 /* The figure of that name; 0 and 0 where nothing was counted. */
 static struct figure figure_of(const struct facts *facts, const char *name, const char *of)
 {
     for (int r = 0; r < PQntuples(facts->figures); r++)
         if (strcmp(PQgetvalue(facts->figures, r, NAME), name) == 0 &&
             (!of || strcmp(PQgetvalue(facts->figures, r, OF), of) == 0))
-            return (struct figure){number(facts->figures, r, NOW), number(facts->figures, r, PAST)};
+            return figure_at(facts, r);
     return (struct figure){0, 0};
 }
 
@@ -135,7 +140,7 @@ static void events_measure(const struct facts *facts, struct quality_finding *ou
         return;
     SAY(out, "too few to judge");
     for (int r = 0; r < PQntuples(facts->figures); r++) {
-        struct figure figure = {number(facts->figures, r, NOW), number(facts->figures, r, PAST)};
+        struct figure figure = figure_at(facts, r);
         double expected = figure.past * facts->span_ms;
         if (strcmp(PQgetvalue(facts->figures, r, NAME), "events") == 0)
             rate_measure(facts, figure, figure.now > expected ? figure.now : expected, "partition",
@@ -152,7 +157,7 @@ static void revenue_measure(const struct facts *facts, struct quality_finding *o
         const char *currency = PQgetvalue(facts->figures, r, OF);
         if (strcmp(PQgetvalue(facts->figures, r, NAME), "revenue") != 0)
             continue;
-        struct figure revenue = {number(facts->figures, r, NOW), number(facts->figures, r, PAST)};
+        struct figure revenue = figure_at(facts, r);
         struct figure sales = figure_of(facts, "sales", currency);
         double expected = sales.past * facts->span_ms;
         rate_measure(facts, revenue, sales.now > expected ? sales.now : expected, "minor units of",
