@@ -26,7 +26,7 @@ int database_run(PGconn *db, struct err *err, const char *sql, int n_params,
                  const char *const *params);
 
 /* Fills err from the connection's last error: ERR_RETRY when the connection is gone or the state may pass, else ERR_FATAL.
- * database_failed is -1. `result` may be NULL and is not cleared. */
+ * database_failed is -1. `result` may be NULL and is not cleared. Of `operation`, such as the statement, 60 bytes are told. */
 void database_describe(PGconn *db, const PGresult *result, const char *operation, struct err *err);
 #define database_failed(...)            \
     (__extension__({                    \
