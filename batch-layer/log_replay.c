@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "batch-layer/archive_write.h"
 #include "batch-layer/audit_report.h"
@@ -108,17 +107,6 @@ static int tables_make(struct log_replay *r, struct err *err)
 
 /* ---- the log ---- */
 
-static void progress(const struct log_replay *r)
-{
-    char done[32], total[32];
-    int64_t took_us = clock_monotonic_us() - r->start_us;
-    if (!isatty(STDERR_FILENO) || r->done == 0)
-        return;
-    fprintf(stderr, "\rreplay: %s of %s records, %" PRId64 " s left\033[K",
-            thousands(r->done, done), thousands(r->total, total),
-            took_us * (r->total - r->done) / r->done / 1000000);
-}
-
 static int batch_write(struct log_replay *r, struct err *err)
 {
     int64_t before = r->since_chunk;
@@ -137,7 +125,7 @@ static int chunk_fold(struct log_replay *r, struct err *err)
         statement_run(r->run.db, err, "TRUNCATE events, bad_events") < 0)
         return -1;
     r->since_chunk = 0;
-    progress(r);
+    run_progress_show(&r->run.progress, r->done, r->total, "records");
     return 0;
 }
 
@@ -261,11 +249,11 @@ static int work_all(struct log_replay *r, struct err *err)
     r->run.complete = r->run.rebuilt = r->views;
     if (beginning_check(r, err) || tables_make(r, err))
         return -1;
+    run_progress_begin(&r->run.progress, "replay");
     do
         again = log_take(r, err) ? -1 : compare(r, err);
     while (again > 0);
-    if (isatty(STDERR_FILENO))
-        fputs("\r\033[K", stderr);
+    run_progress_clear(&r->run.progress);
     return again;
 }
 

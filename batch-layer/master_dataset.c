@@ -96,7 +96,7 @@ static struct master_rows *rows_open(PGconn *db, const char *sql, const char *of
     return rows;
 }
 
-static int packed_upto(PGconn *db, int partition, int64_t *upto, struct err *err)
+int master_packed_upto(PGconn *db, int partition, int64_t *upto, struct err *err)
 {
     return statement_number(db, err, upto,
                             "SELECT coalesce(max(upto), 0) FROM events_packed WHERE partition = %d",
@@ -108,7 +108,7 @@ struct master_rows *master_rows_open(PGconn *db, int partition, int64_t from, in
 {
     char sql[512], of[32];
     int64_t upto;
-    if (packed_upto(db, partition, &upto, err))
+    if (master_packed_upto(db, partition, &upto, err))
         return NULL;
     snprintf(of, sizeof of, "partition %d", partition);
     snprintf(sql, sizeof sql,
@@ -133,7 +133,7 @@ static int still_plain(const struct master_rows *rows, struct err *err)
     int64_t upto;
     if (!rows->plain)
         return 0;
-    if (packed_upto(rows->db, rows->partition, &upto, err))
+    if (master_packed_upto(rows->db, rows->partition, &upto, err))
         return -1;
     return rows->from >= upto ? 0
                               : err_set(err, ERR_RETRY, "events were packed while they were read");

@@ -24,6 +24,9 @@ int master_copy_event(struct copy_in *in, int partition, int64_t offset, const s
 
 struct master_rows;
 
+/* All events of the partition below *upto are packed, none at or above it; 0: none is. */
+int master_packed_upto(PGconn *db, int partition, int64_t *upto, struct err *err);
+
 /* The events of one partition with from <= offset < to, in log order, as of one snapshot. NULL: err. */
 struct master_rows *master_rows_open(PGconn *db, int partition, int64_t from, int64_t to,
                                      struct err *err);

@@ -7,12 +7,13 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "batch-layer/audit_report.h"
 #include "batch-layer/commands.h"
 #include "batch-layer/forget.h"
+#include "batch-layer/master_dataset.h"
 #include "batch-layer/run.h"
+#include "batch-layer/run_progress.h"
 #include "batch-layer/statement.h"
 #include "common/clock.h"
 #include "common/failpoint.h"
@@ -33,6 +34,7 @@ struct prune {
     int64_t upto[PARTITIONS_MAX], from[PARTITIONS_MAX];
     int64_t total, done; /* offsets */
     int64_t rows, start_us;
+    struct run_progress progress;
 };
 
 /* 1; 0: no run is as old as that. */
@@ -61,9 +63,7 @@ static int boundary_find(struct prune *prune, struct err *err)
 static int packed_find(struct prune *prune, struct err *err)
 {
     for (int p = 0; p < prune->partitions; p++) {
-        if (statement_number(
-                prune->db, err, &prune->from[p],
-                "SELECT coalesce(max(upto), 0) FROM events_packed WHERE partition = %d", p))
+        if (master_packed_upto(prune->db, p, &prune->from[p], err))
             return -1;
         if (prune->upto[p] > prune->from[p])
             prune->total += prune->upto[p] - prune->from[p];
@@ -105,28 +105,16 @@ static int64_t transaction(struct prune *prune, int p, struct err *err)
     return rows;
 }
 
-static void progress(const struct prune *prune)
-{
-    char rows[32];
-    int64_t took_us = clock_monotonic_us() - prune->start_us;
-    if (isatty(STDERR_FILENO) && prune->done)
-        fprintf(stderr, "\rprune: %s events packed, %" PRId64 " s left\033[K",
-                thousands(prune->rows, rows),
-                took_us * (prune->total - prune->done) / prune->done / 1000000);
-}
-
 static int partition_prune(struct prune *prune, int p, struct err *err)
 {
     int64_t rows, at;
     while ((rows = transaction(prune, p, err)) > 0) {
         prune->rows += rows;
-        if (statement_number(
-                prune->db, err, &at,
-                "SELECT coalesce(max(upto), 0) FROM events_packed WHERE partition = %d", p))
+        if (master_packed_upto(prune->db, p, &at, err))
             return -1;
         prune->done += at - prune->from[p];
         prune->from[p] = at;
-        progress(prune);
+        run_progress_show(&prune->progress, prune->done, prune->total, "records");
         if (stop_asked())
             return err_set(err, ERR_RETRY, "stopped between two chunks: the next start goes on");
     }
@@ -144,11 +132,13 @@ static int prune_all(struct prune *prune, struct err *err)
                  prune->keep_days);
         return 0;
     }
-    for (int p = 0; p < prune->partitions; p++)
-        if (prune->upto[p] > prune->from[p] && partition_prune(prune, p, err))
-            return -1;
-    if (isatty(STDERR_FILENO))
-        fputs("\r\033[K", stderr);
+    int failed = 0;
+    run_progress_begin(&prune->progress, "prune");
+    for (int p = 0; p < prune->partitions && !failed; p++)
+        failed = prune->upto[p] > prune->from[p] ? partition_prune(prune, p, err) : 0;
+    run_progress_clear(&prune->progress);
+    if (failed)
+        return -1;
     log_info(LOG, "packed events=%" PRId64 " below_run=%" PRId64 " ms=%" PRId64, prune->rows,
              prune->n, (clock_monotonic_us() - prune->start_us) / 1000);
     return statement_run(prune->db, err, "ANALYZE events_packed") < 0 ? -1 : 0;

@@ -1,5 +1,5 @@
 /*
- * run_progress: one line on a terminal that says how far a run is, rewritten in place; nothing where stderr is no terminal.
+ * run_progress: one line on a terminal that says how far a run, a replay or a prune is, rewritten in place; nothing where stderr is no terminal.
  * Not for: the log. Who logs while a line stands calls run_progress_clear before.
  */
 #ifndef TANDEM_BATCH_RUN_PROGRESS_H
