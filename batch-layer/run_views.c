@@ -12,6 +12,9 @@
 
 enum { POLL_MS = 50, REDIS_TIMEOUT_MS = 5000 };
 
+/* How long the partitions of a tandem-speed that was just replaced may be without a new owner. */
+enum { OWNERS_WAIT_US = 15 * 1000000 };
+
 /* Later than any segment: whether a view is counted at all. */
 static const int64_t any_segment = INT64_C(1000000000000000);
 
@@ -66,24 +69,46 @@ static int server_require(const struct run *run, int server, int64_t published, 
     return failed ? -1 : 0;
 }
 
-int run_views_counted(const struct run *run, int64_t published, struct err *err)
+/* Which of the views some partition's owner does not count. */
+static int views_late(const struct run *run, int64_t published, uint64_t *late, struct err *err)
 {
-    char names[VIEW_NAMES_BYTES];
-    uint64_t late = 0;
     struct view_state state;
+    *late = 0;
     if (view_state_read(run->db, published, &state, err))
         return -1;
     for (int i = 0; i < run->settings->servers.n; i++)
-        if (server_require(run, i, published, any_segment, state.complete | run->rebuilt, &late,
+        if (server_require(run, i, published, any_segment, state.complete | run->rebuilt, late,
                            err))
             return -1;
-    if (!(late & run->rebuilt))
-        return 0;
+    *late &= run->rebuilt;
+    return 0;
+}
+
+int run_views_counted(const struct run *run, int64_t published, struct err *err)
+{
+    char names[VIEW_NAMES_BYTES];
+    uint64_t late;
+    int64_t until_us = clock_monotonic_us() + OWNERS_WAIT_US;
+    for (bool told = false;; told = true) {
+        if (views_late(run, published, &late, err))
+            return -1;
+        if (!late)
+            return 0;
+        if (clock_monotonic_us() > until_us)
+            break;
+        if (!told)
+            log_info(RUN_LOG,
+                     "waiting for the tandem-speed that was replaced last to be followed "
+                     "by one that counts %s",
+                     view_names(late, ", ", names));
+        if (!stop_sleep_ms(POLL_MS))
+            return err_set(err, ERR_RETRY, "stopped while waiting for tandem-speed");
+    }
     return err_set(
         err, ERR_FATAL,
         "a tandem-speed is running that does not count %s: replace every tandem-speed by "
         "this release, then start this again; nothing was changed",
-        view_names(late & run->rebuilt, ", ", names));
+        view_names(late, ", ", names));
 }
 
 /* A rebuild of all leaves no row of a view that is no longer in the catalogue. */

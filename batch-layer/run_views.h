@@ -15,8 +15,8 @@ int run_views_parse(const char *list, uint64_t *views, struct err *err);
 int run_views_find(struct run *run, struct err *err);
 
 /*
- * Before a rebuild of some views: does the speed layer count them in each partition? If not, err says what to do. If it does,
- * no program that does not can take a partition any more.
+ * Before a rebuild of some views: does the speed layer count them in each partition? It waits some seconds for one that just
+ * changes hands. If not, err says what to do. If it does, no program that does not can take a partition any more.
  */
 int run_views_counted(const struct run *run, int64_t published, struct err *err);
 
