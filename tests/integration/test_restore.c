@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "handover/database.h"
 #include "tests/integration/deployment.h"
 
 static void programs_stop(void)
@@ -59,13 +60,19 @@ static int up(void **state)
     return 0;
 }
 
-static void dump_restore(void)
+static void dump_restore(const char *dump)
 {
     programs_stop();
     must_exit(0,
               "psql -XAtq -v ON_ERROR_STOP=1 \"$TANDEM_POSTGRES\" -c 'DROP SCHEMA public CASCADE' "
               "-c 'CREATE SCHEMA public' 2>$TANDEM_LOCAL/drop.log && "
-              "pg_restore --exit-on-error -d \"$TANDEM_POSTGRES\" $TANDEM_LOCAL/old.dump");
+              "pg_restore --exit-on-error -d \"$TANDEM_POSTGRES\" $TANDEM_LOCAL/%s",
+              dump);
+}
+
+static void first_dump_restore(void)
+{
+    dump_restore("old.dump");
     must_exit(0, "$BIN/tandem-batch setup"); /* nothing to do, and it says so */
     assert_int_equal(sql_number("SELECT n FROM publication"), 1);
 }
@@ -73,7 +80,7 @@ static void dump_restore(void)
 static void redis_ahead_of_the_dump_answers_degraded_until_runs_have_caught_up(void **state)
 {
     (void)state;
-    dump_restore();
+    first_dump_restore();
     programs_start();
     wait_until(30, "grep -q 'if an older dump was restored' $TANDEM_LOCAL/log/speed-1.log");
     json_t *answer = answer_of("/v1/views/users/all", NULL);
@@ -97,7 +104,7 @@ static void redis_ahead_of_the_dump_answers_degraded_until_runs_have_caught_up(v
 static void an_emptied_redis_is_filled_from_the_log_at_once(void **state)
 {
     (void)state;
-    dump_restore();
+    first_dump_restore();
     must_exit(
         0, "for s in $(echo $TANDEM_REDIS | tr , ' '); do redis-cli -u redis://$s FLUSHALL; done "
            ">$TANDEM_LOCAL/flush.log");
@@ -121,13 +128,37 @@ static void a_rebuild_and_a_dump_again_are_exact(void **state)
     feed(500, 8, NULL);
     wait_caught_up();
     must_exit(0, "$BIN/tandem-batch run");
-    programs_stop();
-    must_exit(0,
-              "psql -XAtq -v ON_ERROR_STOP=1 \"$TANDEM_POSTGRES\" -c 'DROP SCHEMA public CASCADE' "
-              "-c 'CREATE SCHEMA public' 2>$TANDEM_LOCAL/drop.log && "
-              "pg_restore --exit-on-error -d \"$TANDEM_POSTGRES\" $TANDEM_LOCAL/old.dump");
+    dump_restore("old.dump");
     programs_start();
     must_exit(0, "$BIN/tandem-batch run --check-wait-s 2");
+    must_be_exact();
+}
+
+/* Programs refuse it until set-up has brought it up to date; a set-up that is killed on its way, or fails, changes nothing. */
+static void a_dump_of_an_older_version_is_brought_up_to_date(void **state)
+{
+    (void)state;
+    must_exit(0, "tests/integration/older_dump $TANDEM_LOCAL/older.dump");
+    feed(500, 9, NULL);
+    wait_caught_up();
+    must_exit(0, "$BIN/tandem-batch run");
+    dump_restore("older.dump");
+    must_exit(1, "$BIN/tandem-batch run 2>$TANDEM_LOCAL/older.log");
+    must_exit(0, "grep -q 'tandem-batch setup' $TANDEM_LOCAL/older.log");
+    must_exit(137, "TANDEM_CRASH_AT=setup:tables:before-upgrade $BIN/tandem-batch setup");
+    must_exit(0, "psql -XAtqc 'CREATE TABLE events_packed (n int)' \"$TANDEM_POSTGRES\"");
+    must_exit(1, "$BIN/tandem-batch setup 2>$TANDEM_LOCAL/older.log");
+    must_exit(0, "grep -q 'events_packed.*already exists' $TANDEM_LOCAL/older.log");
+    must_exit(0, "psql -XAtqc 'DROP TABLE events_packed' \"$TANDEM_POSTGRES\"");
+    assert_int_equal(sql_number("SELECT schema_version FROM deployment"), 5);
+    assert_int_equal(sql_number("SELECT count(*) FROM pg_class WHERE relname = 'view_state'"), 0);
+    must_exit(0, "$BIN/tandem-batch setup");
+    assert_int_equal(sql_number("SELECT schema_version FROM deployment"), SCHEMA_VERSION);
+    assert_int_equal(sql_number("SELECT count(*) FROM view_state WHERE served"), 12);
+    programs_start();
+    must_exit(0, "$BIN/tandem-batch run --check-wait-s 2");
+    must_be_exact();
+    must_exit(0, "$BIN/tandem-batch run");
     must_be_exact();
 }
 
@@ -137,6 +168,7 @@ int main(void)
         cmocka_unit_test(redis_ahead_of_the_dump_answers_degraded_until_runs_have_caught_up),
         cmocka_unit_test(an_emptied_redis_is_filled_from_the_log_at_once),
         cmocka_unit_test(a_rebuild_and_a_dump_again_are_exact),
+        cmocka_unit_test(a_dump_of_an_older_version_is_brought_up_to_date),
     };
     int failed = cmocka_run_group_tests(tests, up, NULL);
     deployment_down(failed == 0);
