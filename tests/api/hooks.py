@@ -6,6 +6,7 @@ that is no JSON is written. Requests of which the document cannot say whether th
 import csv
 import io
 import json
+import urllib.parse
 
 import schemathesis
 
@@ -49,11 +50,14 @@ def has_whole_float(value):
 
 
 def given(case, operation):
-    """(schema, value) of each parameter and of the body."""
+    """(schema, value) of each parameter and of the body. A part of the path comes as it is or, from a link, as it is written in a URL."""
     for parameter in operation["parameters"]:
         values = {"path": case.path_parameters, "query": case.query}.get(parameter.get("in")) or {}
         if parameter.get("name") in values:
-            yield parameter["schema"], values[parameter["name"]]
+            value = values[parameter["name"]]
+            yield parameter["schema"], value
+            if parameter["in"] == "path" and isinstance(value, str):
+                yield parameter["schema"], urllib.parse.unquote(value)
     for media in operation.get("requestBody", {}).get("content", {}).values():
         yield media["schema"], case.body
 
