@@ -322,6 +322,17 @@ size_t batch_row_take(const struct batch_row *row, struct member_count *into)
     return n;
 }
 
+void batch_row_add_parts(const struct batch_row *row, double each, struct tally *tally)
+{
+    for (uint32_t i = 0; row->form == PAIRS && i < row->n; i++)
+        tally_of(tally, row->of.pairs[i].member)->part += each * row->of.pairs[i].value;
+    for (uint32_t i = 0; row->form == WIDE && i < row->n; i++)
+        tally_of(tally, row->of.wides[i].member)->part += each * (double)row->of.wides[i].value;
+    for (uint32_t i = 0; row->form == DENSE && i < row->n; i++)
+        if (row->of.dense[i])
+            tally_of(tally, i)->part += each * row->of.dense[i];
+}
+
 static size_t table_bytes(const struct shared_table *table)
 {
     size_t bytes = table->n_slots * sizeof(struct block *);

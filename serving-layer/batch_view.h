@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "serving-layer/tally.h"
 #include "views/catalogue.h"
 
 /* A counter of a row: its member as a symbol; 0 is not there. */
@@ -70,6 +71,9 @@ bool batch_row_next(const struct batch_row *row, size_t *cursor, uint32_t *membe
 
 /* The same all at once, for loops that must be short: `into` has room for batch_row_counters(). Returns how many. */
 size_t batch_row_take(const struct batch_row *row, struct member_count *into);
+
+/* Adds `each` times a counter to its member's part, for all counters. */
+void batch_row_add_parts(const struct batch_row *row, double each, struct tally *tally);
 
 enum window { WINDOW_SEEN, WINDOW_BOUGHT };
 

@@ -61,3 +61,15 @@ size_t merge_pieces(const struct parts *parts, enum layer layer, struct bytes *i
     into->n += n * sizeof *counts;
     return n;
 }
+
+void merge_add_parts(const struct parts *parts, enum layer layer, double each, struct tally *tally)
+{
+    if (parts->batch && layer != LAYER_SPEED)
+        batch_row_add_parts(parts->batch, each, tally);
+    for (size_t i = 0; layer != LAYER_BATCH && i < parts->n_speed; i++)
+        for (uint32_t slot = 0; slot < parts->speed[i]->n_slots; slot++) {
+            const struct sum *sum = &parts->speed[i]->slot[slot];
+            if (sum->member != SUMS_FREE)
+                tally_of(tally, sum->member)->part += each * (double)sum->value;
+        }
+}

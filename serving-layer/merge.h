@@ -35,4 +35,7 @@ size_t merge_row(const struct parts *parts, enum layer layer, struct sums *scrat
 /* The same not added up: a member may come several times, and its sum be 0. For who adds up anyhow: several times as fast. */
 size_t merge_pieces(const struct parts *parts, enum layer layer, struct bytes *into);
 
+/* Adds `each` times a counter to its member's part, for all pieces: what a ranking spends most of its time with. */
+void merge_add_parts(const struct parts *parts, enum layer layer, double each, struct tally *tally);
+
 #endif

@@ -226,11 +226,8 @@ static void add_in_proportion(struct related *r, enum relation relation, double 
         double each = weight / (double)relation_rows[relation].whole;
         if (question->score == SCORE_COSINE)
             each /= sqrt((double)users);
-        size_t n;
-        const struct member_count *pair =
-            pieces_read(r->ranker, r->snapshot, r->places.pairs[relation] + a, r->layer, &n);
-        for (size_t i = 0; i < n; i++)
-            tally_of(&r->ranker->tally, pair[i].member)->part += each * (double)pair[i].value;
+        snapshot_add_parts(r->snapshot, r->places.pairs[relation] + a, r->layer, each,
+                           &r->ranker->tally);
     }
 }
 

@@ -83,6 +83,9 @@ size_t snapshot_row(const struct snapshot *snapshot, size_t row, enum layer laye
 /* The same in pieces that are to be added up: a member may come several times. */
 size_t snapshot_pieces(const struct snapshot *snapshot, size_t row, enum layer layer,
                        struct bytes *into);
+/* Adds `each` times a piece to its member's part, for all pieces. */
+void snapshot_add_parts(const struct snapshot *snapshot, size_t row, enum layer layer, double each,
+                        struct tally *tally);
 /* One counter of it; 0 if it is not there. */
 int64_t snapshot_count(const struct snapshot *snapshot, size_t row, enum layer layer,
                        struct text member);

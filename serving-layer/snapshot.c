@@ -46,6 +46,13 @@ size_t snapshot_pieces(const struct snapshot *snapshot, size_t row, enum layer l
     return merge_pieces(snapshot->rows[row], layer, into);
 }
 
+void snapshot_add_parts(const struct snapshot *snapshot, size_t row, enum layer layer, double each,
+                        struct tally *tally)
+{
+    assert(row < snapshot->n_rows);
+    merge_add_parts(snapshot->rows[row], layer, each, tally);
+}
+
 int64_t snapshot_count_of(const struct snapshot *snapshot, size_t row, enum layer layer,
                           uint32_t member)
 {

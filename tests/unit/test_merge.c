@@ -45,6 +45,11 @@ static int64_t merged(const struct parts *parts, enum layer layer, uint32_t memb
     }
     assert_int_equal(pieces, value);
     assert_int_equal(counts.n, n_pieces * sizeof(struct member_count));
+    struct tally tally = {0};
+    tally_begin(&tally, 100);
+    merge_add_parts(parts, layer, 0.5, &tally);
+    assert_true(tally_of(&tally, member)->part == 0.5 * (double)value);
+    tally_free(&tally);
     bytes_free(&counts);
     sums_free(&scratch);
     return value;
