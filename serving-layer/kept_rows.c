@@ -14,6 +14,8 @@ struct kept_row *kept_rows_get(struct kept_rows *kept, unsigned view, struct tex
     row->asked = 0;
     row->part = NULL;
     row->n_parts = row->part_cap = 0;
+    row->is_found = false;
+    row->batch = NULL;
     shared_table_put(&kept->table, row);
     kept->bytes += block_bytes(&row->block);
     return row;

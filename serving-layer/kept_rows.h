@@ -1,7 +1,8 @@
 /*
  * kept_rows: what a reader has parsed of the speed layer's rows and keeps, so that it asks only for what was appended since.
  * A part belongs to one server, one segment, and to the connection and epoch that it was read over: whoever reads drops a
- * server's parts when one of them is another (speed_reader.h). One thread at a time. Not for: talking to Redis.
+ * server's parts when one of them is another (speed_reader.h). All is of one version of the batch view: with another, clear.
+ * One thread at a time. Not for: talking to Redis.
  */
 #ifndef TANDEM_SERVING_KEPT_ROWS_H
 #define TANDEM_SERVING_KEPT_ROWS_H
@@ -9,6 +10,8 @@
 #include "serving-layer/shared_table.h"
 #include "serving-layer/sums.h"
 #include "serving-layer/symbols.h"
+
+struct batch_row;
 
 struct kept_part {
     int server;
@@ -24,6 +27,8 @@ struct kept_row {
     size_t place;           /* of the row in that batch */
     struct kept_part *part; /* n_parts */
     size_t n_parts, part_cap;
+    bool is_found; /* `batch` is: the row of the batch view, or NULL */
+    const struct batch_row *batch;
 };
 
 struct kept_rows {

@@ -70,6 +70,15 @@ static void as_of_settle(struct read_batch *batch, const struct read_sources *so
             batch->as_of[p] = edition->boundary[p];
 }
 
+/* Looked up once for each version of the batch view. */
+static const struct batch_row *row_batch(struct kept_row *row, const struct batch_view *view)
+{
+    if (!row->is_found)
+        row->batch = batch_view_row(view, kept_view(row), kept_group(row));
+    row->is_found = true;
+    return row->batch;
+}
+
 void read_batch_merge(struct read_batch *batch, const struct read_sources *sources)
 {
     size_t n_parts = 0, at = 0;
@@ -79,11 +88,10 @@ void read_batch_merge(struct read_batch *batch, const struct read_sources *sourc
     batch->speed = grown(batch->speed, &batch->speed_cap, n_parts + 1, sizeof(struct sums *));
     batch->parts = grown(batch->parts, &batch->parts_cap, batch->n_rows, sizeof *batch->parts);
     for (size_t r = 0; r < batch->n_rows; r++) {
-        const struct kept_row *row = batch->rows[r];
+        struct kept_row *row = batch->rows[r];
         const struct sums **speed = batch->speed + at;
         size_t n = row_parts(row, sources, speed);
-        batch->parts[r] = (struct parts){
-            batch_view_row(sources->view, kept_view(row), kept_group(row)), speed, n};
+        batch->parts[r] = (struct parts){row_batch(row, sources->view), speed, n};
         at += n;
     }
 }
