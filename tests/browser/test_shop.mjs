@@ -140,6 +140,26 @@ test('before consent, and after a no, nothing is stored and nothing sent', async
   assert.deepEqual(page.wrong, []);
 });
 
+test('without consent the list follows what this visit looked at, which is asked for and not stored', async () => {
+  const page = await visitor();
+  const asked = [];
+  page.on('request', (request) => request.url().includes('/v1/sessions/recommendations') && asked.push(request.postDataJSON().items));
+  await page.getByRole('button', { name: 'No', exact: true }).click();
+  const first = await look(page, 0);
+  await changed(page);
+  const before = await recommended(page);
+  const second = await look(page, 3);
+  await changed(page);
+  assert.match(await status(page), /from this visit only; nothing is stored/);
+  assert.notDeepEqual(await recommended(page), before);
+  assert.ok((await recommended(page)).length > 0);
+  for (const item of [first, second]) assert.ok(!(await recommended(page)).includes(item));
+  assert.deepEqual(asked.at(-1), [first, second]);
+  assert.equal(await page.evaluate(() => tandem.user()), null);
+  assert.equal(await page.evaluate(() => localStorage.length), 0);
+  assert.deepEqual(page.wrong, []);
+});
+
 test('look, and the list follows: what was looked at leaves it, and is the reason for others', async () => {
   const page = await consenting();
   const first = await look(page, 2);

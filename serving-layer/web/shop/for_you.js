@@ -14,7 +14,7 @@ let refreshed = null; // a promise
 let turn = 0; // a newer refresh ends an older one
 
 const reasons = {
-  session: 'from this visit only; nothing is stored',
+  session: 'seen together with what you looked at',
   popular_country: 'popular in your country',
   popular: 'popular now: you are new here',
   latest: 'new in the shop',
@@ -67,7 +67,7 @@ function draw(answer) {
 function explain(answer, ms) {
   if (!answer && visited.length) return say('With your consent this list follows what you look at.');
   if (!answer || !answer.items.length) return say('Look at something, and this list follows.');
-  const reason = reasons[answer.fallback];
+  const reason = window.tandem.user() ? reasons[answer.fallback] : 'from this visit only; nothing is stored';
   if (ms === undefined) return say(reason || 'From what you have looked at.');
   say(h('strong', { class: 'ms' }, `Changed ${ms} ms after your click`), reason && h('span', null, ` (${reason})`));
 }
