@@ -103,3 +103,14 @@ int64_t answer_number(const struct redis_answer *answer, size_t i)
     int64_t number;
     return speed_number_parse(answer_text(answer, i), &number) ? number : -1;
 }
+
+int redis_answer_unexpected(const struct redis_answer *answer, const char *function,
+                            struct err *err)
+{
+    char words[128] = "";
+    for (size_t i = 0, n = 0; i < answer_elements(answer) && n < sizeof words; i++) {
+        struct text word = answer_text(answer, i);
+        n += (size_t)snprintf(words + n, sizeof words - n, " %.*s", (int)word.n, word.at);
+    }
+    return err_set(err, ERR_RETRY, "redis answers %s:%s", function, words);
+}

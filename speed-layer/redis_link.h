@@ -36,4 +36,8 @@ struct text answer_text(const struct redis_answer *answer, size_t i);
 int64_t answer_number(const struct redis_answer *answer,
                       size_t i); /* an integer, or decimal text; -1: neither */
 
+/* Not what `function` should answer: err says its words, ERR_RETRY. Always -1. */
+int redis_answer_unexpected(const struct redis_answer *answer, const char *function,
+                            struct err *err);
+
 #endif

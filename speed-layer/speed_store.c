@@ -8,13 +8,13 @@
 #include "common/failpoint.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "common/random.h"
 #include "handover/speed_view.h"
 #include "speed-layer/calls.h"
+#include "speed-layer/claim.h"
 #include "speed-layer/compaction.h"
 #include "speed-layer/redis_link.h"
 
-enum { TOKEN_BYTES = 8, EPOCH_TEXT_BYTES = 64 };
+enum { EPOCH_TEXT_BYTES = 64 };
 
 /* How much is compacted at once: a server's other clients wait for about a millisecond. */
 enum { COMPACT_ROWS = 16, COMPACT_BYTES = 128 * 1024 };
@@ -44,7 +44,7 @@ struct server {
 struct speed_store {
     struct speed_servers servers;
     struct server server[SPEED_SERVERS_MAX];
-    char token[PARTITIONS_MAX][2 * TOKEN_BYTES + 1];
+    char token[PARTITIONS_MAX][CLAIM_TOKEN_BYTES];
     int timeout_ms;
     uint64_t turn;
     bool fenced;
@@ -135,61 +135,8 @@ static int command_queue(struct speed_store *store, struct server *server, struc
 static int refused(struct speed_store *store, const char *function,
                    const struct redis_answer *answer, struct err *err)
 {
-    char words[128] = "";
     store->fenced = answer_is(answer, "FENCED");
-    for (size_t i = 0, n = 0; i < answer_elements(answer) && n < sizeof words; i++) {
-        struct text word = answer_text(answer, i);
-        n += (size_t)snprintf(words + n, sizeof words - n, " %.*s", (int)word.n, word.at);
-    }
-    return err_set(err, ERR_RETRY, "redis answers %s:%s", function, words);
-}
-
-/* ---- claim ---- */
-
-static void claim_put(struct speed_store *store, int partition,
-                      const struct publication *publication)
-{
-    char epoch_candidate[2 * TOKEN_BYTES + 1], layout[32];
-    random_hex(epoch_candidate, TOKEN_BYTES);
-    random_hex(store->token[partition], TOKEN_BYTES);
-    snprintf(layout, sizeof layout, "%d/%d", speed_server_of(&store->servers, partition),
-             store->servers.n);
-    struct claim claim = {partition, store->token[partition], epoch_candidate, layout};
-    call_claim(&store->command, &claim, publication);
-}
-
-static int claim_refused(struct speed_store *store, int partition,
-                         const struct redis_answer *answer, const struct publication *publication,
-                         struct err *err)
-{
-    const char *name = redis_link_name(server_of(store, partition)->link);
-    struct text detail = answer_text(answer, 1);
-    if (answer_is(answer, "FOREIGN"))
-        return err_set(
-            err, ERR_FATAL,
-            "redis %s: holds the speed view of another deployment: %.*s. Use a server of its "
-            "own; or, if that one is no longer wanted, FLUSHALL there and start again",
-            name, (int)detail.n, detail.at);
-    if (answer_is(answer, "LAYOUT"))
-        return err_set(
-            err, ERR_FATAL,
-            "redis %s: was server %.*s (number/servers) of TANDEM_REDIS and is now %d/%d: the "
-            "partitions would be elsewhere. Put the list back; or stop every tandem-speed, FLUSHALL "
-            "on all servers and start again (they are filled from the log)",
-            name, (int)detail.n, detail.at, speed_server_of(&store->servers, partition),
-            store->servers.n);
-    if (answer_is(answer, "DROPPED"))
-        return err_set(err, ERR_RETRY,
-                       "redis %s: is at batch view %.*s, Postgres at %" PRId64
-                       ": if an older dump was restored, `tandem-batch run` until they meet, or "
-                       "FLUSHALL there",
-                       name, (int)detail.n, detail.at, publication->n);
-    if (answer_is(answer, "OLDER"))
-        return err_set(err, ERR_FATAL,
-                       "redis %s: view %.*s is served and this program does not count it: start a "
-                       "newer tandem-speed",
-                       name, (int)detail.n, detail.at);
-    return refused(store, "tandem2_claim", answer, err);
+    return redis_answer_unexpected(answer, function, err);
 }
 
 int speed_store_claim(struct speed_store *store, int partition,
@@ -197,25 +144,26 @@ int speed_store_claim(struct speed_store *store, int partition,
                       struct err *err)
 {
     struct server *server = server_of(store, partition);
-    claim_put(store, partition, publication);
+    const struct claim_place place = {partition, speed_server_of(&store->servers, partition),
+                                      store->servers.n, redis_link_name(server->link)};
+    struct claimed claimed;
+    claim_put(&store->command, &place, publication, store->token[partition]);
     struct redis_answer *answer = command_queue(store, server, err)
                                       ? NULL
                                       : redis_link_answer(server->link, "tandem2_claim", err);
     if (!answer)
         return -1;
-    int failed = 0;
-    struct text epoch = answer_text(answer, 1);
-    *offset = answer_number(answer, 2);
-    *segment = answer_number(answer, 3);
-    if (!answer_is(answer, "OK") || epoch.n == 0 || *offset < 0 || *segment < 0)
-        failed = claim_refused(store, partition, answer, publication, err);
-    else
-        snprintf(server->epoch, sizeof server->epoch, "%s", epoch.at);
-    if (!failed && answer_elements(answer) > 4)
-        log_warn("speed",
-                 "redis %s: came back with a torn append-only file that it has repaired wrongly: "
-                 "emptied, it is filled again from the log",
-                 redis_link_name(server->link));
+    int failed = claim_answered(answer, &place, publication, &claimed, err);
+    if (!failed) {
+        *offset = claimed.offset;
+        *segment = claimed.segment;
+        snprintf(server->epoch, sizeof server->epoch, "%s", claimed.epoch.at);
+        if (claimed.emptied)
+            log_warn("speed",
+                     "redis %s: came back with a torn append-only file that it has repaired "
+                     "wrongly: emptied, it is filled again from the log",
+                     place.redis);
+    }
     redis_answer_free(answer);
     return failed;
 }
