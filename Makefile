@@ -223,6 +223,10 @@ test-airflow: all
 .PHONY: test-manifests
 test-manifests: all
 	@TANDEM_BIN=$(bin) tests/manifests/run
+# Each alert brought about on a deployment of its own; the commands of docs/runbook.md are run.
+.PHONY: test-runbook
+test-runbook: all
+	@tests/runbook/run $(ALERT)
 # docker-compose.yml on a real engine; where none can be had it says so.
 .PHONY: test-compose
 test-compose:
@@ -298,6 +302,7 @@ help:
 	@echo "make install | uninstall [DESTDIR=] [PREFIX=/usr/local]"
 	@echo "make deb                a Debian package into build/deb"
 	@echo "make test-manifests     Kubernetes and compose files against schemas and programs"
+	@echo "make test-runbook       every alert brought about, its commands run     (ALERT=TandemKafkaAway)"
 	@echo "make test-compose       docker-compose.yml on a Docker engine, every container killed"
 	@echo "make screenshots        pictures of the console's pages into docs/screenshots"
 	@echo "make chaos KILLS=n      kills at random under load, then a verdict: exact?   [SEED=n]"
