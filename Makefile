@@ -227,6 +227,14 @@ test-manifests: all
 .PHONY: test-runbook
 test-runbook: all
 	@tests/runbook/run $(ALERT)
+# The batch view once more in SQL, by Postgres and by DuckDB: the same counters over a small history; and how long each takes over UCI_EVENTS.
+.PHONY: test-sql bench-sql
+UCI_EVENTS ?= 5000000
+test-sql: all
+	@TANDEM_BIN=$(bin) tests/sql/start
+bench-sql: setup-dev
+	@$(MAKE) --no-print-directory all
+	@tests/sql/start --uci "$(or $(DATA),$(error DATA=online-retail.csv.xz must be given))" --events $(UCI_EVENTS)
 # docker-compose.yml on a real engine; where none can be had it says so.
 .PHONY: test-compose
 test-compose:
@@ -303,6 +311,7 @@ help:
 	@echo "make deb                a Debian package into build/deb"
 	@echo "make test-manifests     Kubernetes and compose files against schemas and programs"
 	@echo "make test-runbook       every alert brought about, its commands run     (ALERT=TandemKafkaAway)"
+	@echo "make test-sql           the batch view against the same views in SQL (Postgres, DuckDB)"
 	@echo "make test-compose       docker-compose.yml on a Docker engine, every container killed"
 	@echo "make screenshots        pictures of the console's pages into docs/screenshots"
 	@echo "make chaos KILLS=n      kills at random under load, then a verdict: exact?   [SEED=n]"
