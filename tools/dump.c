@@ -39,7 +39,8 @@ static int dump_record(void *context, const struct log_record *record)
     else if (record->barrier < 0)
         fputc('?', d->to);
     fputc('\t', d->to);
-    fwrite(d->value.at, 1, d->value.n, d->to);
+    if (d->value.n)
+        fwrite(d->value.at, 1, d->value.n, d->to);
     fputc('\n', d->to);
     return ferror(d->to) ? -1 : 0;
 }

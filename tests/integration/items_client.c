@@ -48,10 +48,19 @@ static size_t header_take(char *at, size_t size, size_t n, void *context)
     return size * n;
 }
 
+static _Thread_local CURL *client[SERVERS];
+
+void items_client_leave(void)
+{
+    for (int i = 0; i < SERVERS; i++) {
+        curl_easy_cleanup(client[i]);
+        client[i] = NULL;
+    }
+}
+
 struct answer ask(int server, const char *method, const char *path, const char *header,
                   const char *body)
 {
-    static _Thread_local CURL *client[SERVERS];
     struct answer answer = {0};
     struct curl_slist *headers = header ? curl_slist_append(NULL, header) : NULL;
     char whole[512];

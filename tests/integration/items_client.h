@@ -23,6 +23,9 @@ struct answer {
 struct answer ask(int server, const char *method, const char *path, const char *header,
                   const char *body);
 
+/* A thread's connections end; before it does. */
+void items_client_leave(void);
+
 /* Fails unless the answer has this status, and `text` in it. Returns its ETag until the next one. */
 const char *answers(int server, long status, const char *text, const char *method, const char *path,
                     const char *header, const char *body);

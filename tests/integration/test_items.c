@@ -122,6 +122,7 @@ static void *writer_patch(void *context)
         ask(writer->number % SERVERS, "PATCH", "/contended", writer->header, body);
     writer->status = answer.status;
     bytes_free(&answer.body);
+    items_client_leave();
     return NULL;
 }
 
