@@ -22,6 +22,7 @@
 #include "common/log.h"
 #include "common/stop.h"
 #include "views/fold.h"
+#include "views/row.h"
 
 enum { PROGRESS_EVENTS = 4096 };
 
@@ -43,7 +44,7 @@ struct aggregate {
     struct run_figures *figures; /* of the chunk; NULL: not a run (run_aggregate_stage) */
     struct forgotten *forgotten;
     size_t n_forgotten, forgotten_cap;
-    struct bytes forgotten_users, packed;
+    struct bytes forgotten_users, packed, row;
     int64_t events;       /* of the part */
     int64_t chunk_events; /* of the chunk so far */
     int64_t chunk_ms;     /* when it began */
@@ -72,6 +73,7 @@ static void aggregate_free(struct aggregate *a)
     free(a->forgotten);
     bytes_free(&a->forgotten_users);
     bytes_free(&a->packed);
+    bytes_free(&a->row);
 }
 
 /* ---- reading ---- */
@@ -187,7 +189,9 @@ static int stage_rows(struct aggregate *a, struct err *err)
         copy_in_int8(&in, a->run->n);
         copy_in_text(&in, text_of(catalogue[view].name));
         copy_in_text(&in, names_text(a->names, group));
-        copy_in_text(&in, bytes_text(&a->packed));
+        bytes_clear(&a->row); /* sorted once, here: it is read by the check and by publishing */
+        row_canonical(bytes_text(&a->packed), &a->row);
+        copy_in_text(&in, bytes_text(&a->row));
     }
     return copy_in_end(&in, err);
 }

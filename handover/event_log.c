@@ -165,7 +165,7 @@ static rd_kafka_t *mark_consumer_open(const char *bootstrap, struct err *err)
         {"group.id", "tandem-check"}, /* never joined */
         {"enable.auto.commit", "false"},
         {"enable.partition.eof", "true"},
-        {"fetch.wait.max.ms", "10"}, /* as late is the news of the end */
+        {"fetch.wait.max.ms", "1"}, /* as late is the news of the end */
     };
     char why[256];
     rd_kafka_conf_t *conf = event_log_conf(bootstrap, "tandem-check");

@@ -64,11 +64,33 @@ static int counter_order(const void *a, const void *b)
     return text_compare(((const struct counter *)a)->member, ((const struct counter *)b)->member);
 }
 
+/* The counters of a row that is canonical already; -1: it is not. */
+static long canonical_counters(struct text row)
+{
+    struct counter counter;
+    struct text before = {NULL, 0};
+    long n = 0;
+    int more;
+    while ((more = row_next(&row, &counter)) > 0) {
+        bool is_short = row.at[-1] != 0; /* its value could not be written in fewer bytes */
+        if (counter.value == 0 || !is_short || (n > 0 && text_compare(before, counter.member) >= 0))
+            return -1;
+        before = counter.member;
+        n++;
+    }
+    return more < 0 ? -1 : n;
+}
+
 long row_canonical(struct text log, struct bytes *into)
 {
     struct counter *found = NULL;
     size_t n = 0, cap = 0;
     int more;
+    long kept = canonical_counters(log);
+    if (kept >= 0) {
+        bytes_put(into, log.at, log.n);
+        return kept;
+    }
     for (;;) {
         found = grown(found, &cap, n + 1, sizeof *found);
         more = row_next(&log, &found[n]);
@@ -76,7 +98,7 @@ long row_canonical(struct text log, struct bytes *into)
             break;
         n++;
     }
-    long kept = more < 0 ? -1 : 0;
+    kept = more < 0 ? -1 : 0;
     if (more == 0)
         qsort(found, n, sizeof *found, counter_order);
     for (size_t i = 0; more == 0 && i < n;) {

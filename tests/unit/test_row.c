@@ -144,6 +144,20 @@ static void canonical_is_sorted_by_bytes_summed_and_without_zeros(void **state)
     is_row(&row, "a 1, ab 1, b 5, z 1, \xc3\xa9 1");
 }
 
+static void a_value_in_more_bytes_than_it_needs_is_written_in_as_few(void **state)
+{
+    (void)state;
+    struct bytes row = {0};
+    assert_int_equal(row_canonical((struct text){"\x01"
+                                                 "a\x82\x00\x01"
+                                                 "b\x02",
+                                                 7},
+                                   &row),
+                     2);
+    assert_int_equal(row.n, 6);
+    is_row(&row, "a 1, b 1");
+}
+
 static void canonical_of_nothing_is_nothing(void **state)
 {
     (void)state;
@@ -247,6 +261,7 @@ int main(void)
         cmocka_unit_test(a_varint_has_at_most_64_bits),
         cmocka_unit_test(a_row_that_is_cut_within_an_entry_is_none),
         cmocka_unit_test(canonical_is_sorted_by_bytes_summed_and_without_zeros),
+        cmocka_unit_test(a_value_in_more_bytes_than_it_needs_is_written_in_as_few),
         cmocka_unit_test(canonical_of_nothing_is_nothing),
         cmocka_unit_test(canonical_is_appended_to_what_is_there),
         cmocka_unit_test(merging_adds_and_takes_away_and_drops_what_is_0),
