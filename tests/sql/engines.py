@@ -90,7 +90,7 @@ class Postgres:
         """Nothing: it has them."""
 
     def compute(self):
-        self.psql(text_of("prepare.postgres.sql") + text_of("views.sql"))
+        self.psql("".join(map(text_of, ("repeated.postgres.sql", "windows.sql", "bought.postgres.sql", "views.sql"))))
 
     def compare(self, tandem):
         self.psql(f"""CREATE TABLE tandem (view text, "group" text, member text, value int8);
@@ -122,8 +122,8 @@ class Duckdb:
         self.db.execute(f"CREATE TABLE events AS SELECT * FROM read_csv('{self.csv}', header = false, quote = '\"', escape = '\"', columns = {EVENT_TYPES})")
 
     def compute(self):
-        self.db.execute(text_of("prepare.duckdb.sql"))
-        self.db.execute(text_of("views.sql"))
+        for name in ("repeated.duckdb.sql", "windows.sql", "bought.duckdb.sql", "views.sql"):
+            self.db.execute(text_of(name))
 
     def compare(self, tandem):
         columns = {"view": "VARCHAR", "group": "VARCHAR", "member": "VARCHAR", "value": "BIGINT"}

@@ -1,5 +1,5 @@
 -- Every view of views/catalogue.c in SQL, for Postgres and DuckDB alike, as design.md, section 4, has them: a table a view, of what
--- prepare.postgres.sql or prepare.duckdb.sql have made:
+-- repeated.*.sql, windows.sql and bought.*.sql have made:
 --   accepted  the events without repeated ones
 --   seen      the last 20 interactions of each user since the last `forget`; i: their order
 --   bought    the items of the last 20 purchases of each user, less those that were refunded
