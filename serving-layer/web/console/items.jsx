@@ -29,7 +29,7 @@ function Found({ query }) {
             { name: 'Item', of: (i) => <ItemLink item={i.item} title={i.title} /> },
             { name: 'Category', of: (i) => i.category ?? absent },
             { name: 'Price', number: true, of: (i) => money(i.price, i.currency) },
-            { name: 'Shown', of: (i) => <Shown item={i} /> },
+            { name: 'State', of: (i) => <Shown item={i} /> },
           ]} />
           {!items.some((i) => i.item === query) && exact}
         </>
@@ -40,7 +40,7 @@ function Found({ query }) {
 
 function Shown({ item }) {
   if (item.hidden) return <State state="behind">Hidden</State>;
-  return item.available === false ? <State state="behind">Not available</State> : <State state="ok">Yes</State>;
+  return item.available === false ? <State state="behind">Not available</State> : <State state="ok">Shown</State>;
 }
 
 function Popular() {
