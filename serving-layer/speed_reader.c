@@ -107,9 +107,9 @@ static void on_hello(redisAsyncContext *redis, void *reply_of, void *context)
         return;
     if (!reply)
         connection_lost(reader, cause_of(redis));
-    else if (reply->type != REDIS_REPLY_STATUS)
+    else if (reply->type != REDIS_REPLY_INTEGER)
         connection_close(reader, reply->type == REDIS_REPLY_ERROR ? reply->str
-                                                                  : "unexpected reply to PING");
+                                                                  : "unexpected reply to EXISTS");
     else {
         reader->up = true;
         reader->backoff_ms = BACKOFF_FIRST_MS;
@@ -147,7 +147,8 @@ static void connection_open(struct speed_reader *reader)
     redisLibeventAttach(redis, reader->settings.base);
     redisAsyncSetConnectCallback(redis, on_connect);
     redisAsyncSetDisconnectCallback(redis, on_disconnect);
-    redisAsyncCommand(redis, on_hello, NULL, "PING");
+    /* a read, since that is what it is for: with a full disk Redis refuses PING and answers reads */
+    redisAsyncCommand(redis, on_hello, NULL, "EXISTS " SPEED_STATE_KEY);
     timer_set(reader, CONNECT_MS);
 }
 

@@ -227,6 +227,7 @@ static void a_redis_whose_disk_is_full_is_waited_for(void **state)
     feed_in_background(1500, 1000, 27);
     log_says("speed-1", 20, "waits and tries again: .*No space left on device");
     feed_has_ended();
+    redis_must("client kill type normal"); /* such a server refuses PING, and answers reads */
     must_be_live();
     kill_server("redis-0"); /* with half of an append in its file */
     disk_clear();
