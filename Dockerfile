@@ -20,7 +20,8 @@ RUN --mount=type=cache,id=npm,target=/root/.npm,sharing=locked \
     if [ -s /run/ca.crt ]; then export NODE_EXTRA_CA_CERTS=/run/ca.crt; fi; \
     make build/web/npm.done
 COPY serving-layer/web serving-layer/web
-RUN make build/web/static_files.inc
+# What npm brought may be older than the checkout: a layer is kept by what files hold, not by their times.
+RUN touch build/web/npm.done && make build/web/static_files.inc
 
 # ---- the programs ----
 FROM debian:bookworm-slim AS build
