@@ -229,7 +229,8 @@ static void a_redis_whose_disk_is_full_is_waited_for(void **state)
     feed_has_ended();
     redis_must("client kill type normal"); /* such a server refuses PING, and answers reads */
     must_be_live();
-    kill_server("redis-0"); /* with half of an append in its file */
+    start_server("redis-0"); /* it is up: starting it once more finds that */
+    kill_server("redis-0");  /* with half of an append in its file */
     disk_clear();
     start_server("redis-0");
     log_says("speed-1", 20, "goes on");

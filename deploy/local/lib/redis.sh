@@ -12,7 +12,7 @@ redis_start() {
         redis-server "$local_dir/conf/redis.conf" --port "$port" --dir "$data_dir/$1"
 }
 
-# While it loads its file it accepts connections and answers LOADING.
+# A read: while it loads its file it accepts connections and answers LOADING; with a full disk it refuses PING, and is up.
 redis_answers() {
-    [[ $(redis-cli -h 127.0.0.1 -p "$(server_port "$1")" ping 2>/dev/null) == PONG ]]
+    [[ $(redis-cli -h 127.0.0.1 -p "$(server_port "$1")" exists tandem 2>/dev/null) == [01] ]]
 }
