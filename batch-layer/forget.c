@@ -5,15 +5,13 @@
 #include "batch-layer/statement.h"
 #include "common/log.h"
 
-#define BUCKET "(hashtextextended(\"user\", 0) & 1023)::int2"
-
 int forget_index(struct run *run, struct err *err)
 {
     for (int p = 0; p < run->partitions; p++)
         if (statement_run(run->db, err,
-                          "INSERT INTO user_events (partition, bucket, n, offsets)"
-                          " SELECT partition, " BUCKET ", %" PRId64
-                          ", array_agg(\"offset\") FROM events"
+                          "INSERT INTO user_events (partition, bucket, n, offsets, tags)"
+                          " SELECT partition, user_bucket(\"user\"), %" PRId64
+                          ", array_agg(\"offset\"), array_agg(user_tag(\"user\")) FROM events"
                           " WHERE partition = %d AND \"offset\" >= %" PRId64
                           " AND \"offset\" < %" PRId64 " GROUP BY 1, 2",
                           run->n, p, run->before[p], run->boundary[p]) < 0)
@@ -29,16 +27,17 @@ static int64_t forgets_collect(struct run *run, struct err *err)
 {
     if (statement_run(run->db, err,
                       "CREATE TEMPORARY TABLE IF NOT EXISTS forgets (partition int2, bucket int2,"
-                      " \"user\" text, upto int8, token text,"
+                      " tag int2, \"user\" text, upto int8, token text,"
                       " PRIMARY KEY (partition, \"user\", upto)) ON COMMIT DELETE ROWS") < 0 ||
         statement_run(run->db, err,
                       "CREATE TEMPORARY TABLE IF NOT EXISTS forgotten_rows (partition int2,"
-                      " bucket int2, n int8, \"offset\" int8, token text,"
+                      " bucket int2, n int8, \"offset\" int8, tag int2, token text,"
                       " PRIMARY KEY (partition, \"offset\"),"
                       " UNIQUE (partition, bucket, n, \"offset\")) ON COMMIT DELETE ROWS") < 0)
         return -1;
     return statement_run(run->db, err,
-                         "INSERT INTO forgets SELECT partition, " BUCKET ", \"user\", \"offset\","
+                         "INSERT INTO forgets SELECT partition, user_bucket(\"user\"),"
+                         " user_tag(\"user\"), \"user\", \"offset\","
                          " 'forgotten-' || replace(gen_random_uuid()::text, '-', '')"
                          " FROM staged_forget WHERE n = %" PRId64,
                          run->n);
@@ -51,20 +50,22 @@ static int64_t forgets_collect(struct run *run, struct err *err)
  */
 
 /*
- * The touched buckets are gone through once, however many forgets meet in one: each of their events is looked up by its key,
- * in log order, and then the first `forget` of its user from there on. A bucket holds other users' events, too: those keep
- * their user.
+ * The touched buckets are gone through once, however many forgets meet in one: each of their events with the tag of a
+ * forgotten user is looked up by its key, in log order, and then the first `forget` of its user from there on. Other users have
+ * such a tag, too, and rows from before there were tags none: whoever is not forgotten keeps the user.
  */
 static int rows_find(struct run *run, int p, struct err *err)
 {
     return statement_run(
                run->db, err,
                "WITH candidate AS MATERIALIZED"
-               " (SELECT f.bucket, b.n, o AS \"offset\" FROM (SELECT bucket, max(upto) AS upto"
-               "   FROM forgets WHERE partition = %d GROUP BY bucket) f"
-               "  CROSS JOIN LATERAL (SELECT u.n, u.offsets FROM user_events u"
+               " (SELECT f.bucket, b.n, o.\"offset\", o.tag FROM (SELECT bucket, max(upto) AS upto,"
+               "   array_agg(DISTINCT tag) AS tags FROM forgets WHERE partition = %d GROUP BY bucket) f"
+               "  CROSS JOIN LATERAL (SELECT u.n, u.offsets, u.tags FROM user_events u"
                "   WHERE u.partition = %d AND u.bucket = f.bucket ORDER BY u.n) b"
-               "  CROSS JOIN LATERAL unnest(b.offsets) o WHERE o <= f.upto ORDER BY o),"
+               "  CROSS JOIN LATERAL unnest(b.offsets, b.tags) o(\"offset\", tag)"
+               "  WHERE o.\"offset\" <= f.upto AND (o.tag IS NULL OR o.tag = ANY (f.tags))"
+               "  ORDER BY o.\"offset\"),"
                " named AS MATERIALIZED (SELECT c.*, coalesce((SELECT e.\"user\" FROM events e"
                "   WHERE e.partition = %d AND e.\"offset\" = c.\"offset\"),"
                "   (SELECT r.\"user\" FROM (SELECT b.rows FROM events_packed b WHERE b.partition = %d"
@@ -74,7 +75,7 @@ static int rows_find(struct run *run, int p, struct err *err)
                " found AS MATERIALIZED (SELECT c.*, (SELECT f.token FROM forgets f"
                "   WHERE f.partition = %d AND f.\"user\" = c.\"user\" AND f.upto >= c.\"offset\""
                "   ORDER BY f.upto LIMIT 1) AS token FROM named c)"
-               " INSERT INTO forgotten_rows SELECT %d, bucket, n, \"offset\", token FROM found"
+               " INSERT INTO forgotten_rows SELECT %d, bucket, n, \"offset\", tag, token FROM found"
                " WHERE token IS NOT NULL",
                p, p, p, p, p, p) < 0
                ? -1
@@ -112,9 +113,11 @@ static int index_clean(struct run *run, int p, struct err *err)
 {
     return statement_run(
                run->db, err,
-               "UPDATE user_events b SET offsets = ARRAY(SELECT unnest(b.offsets)"
-               " EXCEPT SELECT r.\"offset\" FROM forgotten_rows r"
-               " WHERE r.partition = %d AND r.bucket = b.bucket AND r.n = b.n ORDER BY 1)"
+               "UPDATE user_events b SET (offsets, tags) = (SELECT coalesce(array_agg(o), '{}'),"
+               " coalesce(array_agg(tag), '{}') FROM (SELECT * FROM unnest(b.offsets, b.tags)"
+               "  EXCEPT SELECT r.\"offset\", r.tag FROM forgotten_rows r"
+               "  WHERE r.partition = %d AND r.bucket = b.bucket AND r.n = b.n ORDER BY 1)"
+               " kept (o, tag))"
                " WHERE b.partition = %d AND b.bucket = ANY (ARRAY(SELECT DISTINCT r.bucket"
                "  FROM forgotten_rows r WHERE r.partition = %d))"
                " AND (SELECT r.n FROM forgotten_rows r WHERE r.partition = %d"

@@ -31,12 +31,16 @@ static const char packed_events[] = {
 #include "batch-layer/schema/006-packed-events.sql.inc"
     0};
 
+static const char user_tags[] = {
+#include "batch-layer/schema/007-user-tags.sql.inc"
+    0};
+
 /* Applied in order, each once; the last one's version is SCHEMA_VERSION. */
 static const struct {
     int version; /* that the tables have then */
     const char *script;
 } steps[] = {{SCHEMA_OLDEST, tables}, {4, items},        {5, keys}, {6, checks},
-             {7, view_states},        {8, packed_events}};
+             {7, view_states},        {8, packed_events}, {9, user_tags}};
 
 /* The table may be another application's: then this fails and says so. */
 static int deployment_find(PGconn *db, struct schema_found *found, struct err *err)

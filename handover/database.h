@@ -12,7 +12,7 @@
 #include "common/options.h" /* PARTITIONS_MAX */
 #include "views/bytes.h"
 
-enum { DEPLOYMENT_BYTES = 32, SCHEMA_VERSION = 8 };
+enum { DEPLOYMENT_BYTES = 32, SCHEMA_VERSION = 9 };
 
 /* NULL: err (ERR_RETRY when the server is away). `program` becomes application_name. Caller: PQfinish. */
 PGconn *database_open(const char *conninfo, const char *program, struct err *err);

@@ -164,7 +164,7 @@ static int item_read(PGconn *db, const struct history_ask *ask, struct history_p
 
 /* ---- a user: what came since the last run, then by user_events ---- */
 
-/* The offsets of the user's bucket below `before`, the newest first, as an array; `low`: the last of them, 0 when there are no more. */
+/* The offsets below `before` that user_events has for such a user, the newest first, as an array; `low`: the last of them, 0 when there are no more. */
 static PGresult *candidates_read(PGconn *db, const struct history_ask *ask, int64_t before,
                                  int64_t *low, struct err *err)
 {
@@ -176,8 +176,8 @@ static PGresult *candidates_read(PGconn *db, const struct history_ask *ask, int6
     PGresult *row = database_query(
         db, err,
         "SELECT coalesce(array_agg(o), '{}'), count(*), min(o) FROM (SELECT o FROM user_events b"
-        " CROSS JOIN LATERAL unnest(b.offsets) o WHERE b.partition = $1::int2"
-        " AND b.bucket = (hashtextextended($2, 0) & 1023)::int2 AND o < $3::int8"
+        " CROSS JOIN LATERAL unnest(b.offsets, b.tags) t(o, tag) WHERE b.partition = $1::int2"
+        " AND b.bucket = user_bucket($2) AND (tag IS NULL OR tag = user_tag($2)) AND o < $3::int8"
         " ORDER BY o DESC LIMIT $4::int4) c",
         4, params);
     if (row)

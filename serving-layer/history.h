@@ -4,8 +4,8 @@
  * Order: within a partition that of the log, from its end; of several partitions (an item's events) whichever's next event has the
  * later `ts`. A user's events are in one partition (partition_of.h).
  * Cost: a page reads a bounded piece of the table, whatever is in it, so it may hold fewer events than asked for, or none, and still
- * have a next one. A user's events below the published boundary are found by user_events (batch-layer/forget.c), which costs a
- * 1024th of the partition; an item's, and those that came since the last run, by reading rows back from the end of the log.
+ * have a next one. A user's events below the published boundary are found by user_events (batch-layer/forget.c), which reads
+ * a 1024th of the partition's offsets and looks up the user's; an item's, and those that came since the last run, by reading rows back from the end of the log.
  */
 #ifndef TANDEM_SERVING_HISTORY_H
 #define TANDEM_SERVING_HISTORY_H

@@ -33,7 +33,7 @@ CREATE TABLE events (
 -- finds its rows without reading the history, and the archive has no second index to keep. Forgotten rows leave it.
 CREATE TABLE user_events (
     partition  int2 NOT NULL,
-    bucket     int2 NOT NULL,          -- hashtextextended("user", 0) & 1023
+    bucket     int2 NOT NULL,          -- hashtextextended("user", 0) & 1023; version 9 adds user_bucket, which says so, and tags
     n          int8 NOT NULL,          -- the run
     offsets    int8[] NOT NULL,
     PRIMARY KEY (partition, bucket, n)
