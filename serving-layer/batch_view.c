@@ -49,6 +49,7 @@ struct batch_view {
     struct batch_edition edition;
     struct names *names;
     struct shared_table rows, windows;
+    uint64_t counters; /* of all rows */
     /* While it is filled: counters of the row at hand, and their sum with what is held. */
     struct wide *found, *summed;
     size_t found_cap, summed_cap;
@@ -65,8 +66,10 @@ struct batch_view *batch_view_new(const struct batch_edition *edition,
     batch->edition.boundary = boundary;
     batch->edition.deployment = xstrdup(edition->deployment);
     batch->names = before ? names_copy(before->names) : names_new();
-    if (before)
+    if (before) {
         shared_table_copy(&batch->rows, &before->rows);
+        batch->counters = before->counters;
+    }
     if (before && with_users)
         shared_table_copy(&batch->windows, &before->windows);
     return batch;
@@ -156,6 +159,7 @@ static struct batch_row *row_pack(const struct wide *found, uint32_t n, uint32_t
 static void row_replace(struct batch_view *batch, unsigned view, struct text group,
                         const struct wide *counters, size_t n)
 {
+    batch->counters += n - batch_row_counters(batch_view_row(batch, view, group));
     if (n == 0)
         shared_table_remove(&batch->rows, view, group);
     else
@@ -333,21 +337,12 @@ void batch_row_add_parts(const struct batch_row *row, double each, struct tally 
             tally_of(tally, i)->part += each * row->of.dense[i];
 }
 
-static size_t table_bytes(const struct shared_table *table)
-{
-    size_t bytes = table->n_slots * sizeof(struct block *);
-    for (size_t i = 0; i < table->n_slots; i++)
-        if (table->slot[i])
-            bytes += block_bytes(table->slot[i]);
-    return bytes;
-}
-
 void batch_view_figures(const struct batch_view *batch, struct batch_view_figures *figures)
 {
-    *figures = (struct batch_view_figures){.rows = batch->rows.n, .users = batch->windows.n};
-    for (size_t i = 0; i < batch->rows.n_slots; i++)
-        if (batch->rows.slot[i])
-            figures->counters += ((const struct batch_row *)batch->rows.slot[i])->counters;
-    figures->bytes =
-        table_bytes(&batch->rows) + table_bytes(&batch->windows) + names_bytes(batch->names);
+    *figures = (struct batch_view_figures){
+        .rows = batch->rows.n,
+        .counters = batch->counters,
+        .users = batch->windows.n,
+        .bytes = shared_table_bytes(&batch->rows) + shared_table_bytes(&batch->windows) +
+                 names_bytes(batch->names)};
 }

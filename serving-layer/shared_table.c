@@ -26,10 +26,22 @@ size_t block_bytes(const struct block *block)
     return (size_t)block->key_at + block->key_bytes;
 }
 
+size_t shared_table_bytes(const struct shared_table *table)
+{
+    return table->n_slots * sizeof(struct block *) + table->bytes;
+}
+
 static void block_drop(struct block *block)
 {
     if (--block->refs == 0)
         free(block);
+}
+
+static void block_take_out(struct shared_table *table, struct block *block)
+{
+    table->n--;
+    table->bytes -= block_bytes(block);
+    block_drop(block);
 }
 
 static bool block_is(const struct block *block, uint64_t hash, uint32_t tag, struct text key)
@@ -50,8 +62,8 @@ static size_t slot_of(const struct shared_table *table, uint64_t hash, uint32_t 
 
 static void table_grow(struct shared_table *table)
 {
-    struct shared_table larger = {.n = table->n,
-                                  .n_slots = table->n_slots ? 2 * table->n_slots : FIRST_SLOTS};
+    struct shared_table larger = *table;
+    larger.n_slots = table->n_slots ? 2 * table->n_slots : FIRST_SLOTS;
     larger.slot = xcalloc(larger.n_slots, sizeof(struct block *));
     for (size_t i = 0; i < table->n_slots; i++) {
         if (!table->slot[i])
@@ -94,10 +106,10 @@ void shared_table_put(struct shared_table *table, void *added)
     struct text key = {(const char *)block + block->key_at, block->key_bytes};
     size_t i = slot_of(table, block->hash, block->tag, key);
     if (table->slot[i])
-        block_drop(table->slot[i]);
-    else
-        table->n++;
+        block_take_out(table, table->slot[i]);
     table->slot[i] = block;
+    table->n++;
+    table->bytes += block_bytes(block);
     block->refs++;
 }
 
@@ -109,8 +121,7 @@ void shared_table_remove(struct shared_table *table, uint32_t tag, struct text k
     size_t hole = slot_of(table, key_hash(tag, key), tag, key);
     if (!table->slot[hole])
         return;
-    block_drop(table->slot[hole]);
-    table->n--;
+    block_take_out(table, table->slot[hole]);
     /* Those behind it that would be looked for from before the hole move into it, so that no search ends early. */
     for (size_t i = (hole + 1) & mask; table->slot[i]; i = (i + 1) & mask) {
         size_t home = table->slot[i]->hash & mask;

@@ -23,12 +23,14 @@ struct shared_table {
     struct block **slot; /* open addressing, at most half full */
     size_t n_slots;      /* a power of two, or 0 */
     size_t n;
+    size_t bytes; /* of its blocks */
 };
 
 /* A block of `size` bytes (its header included) and the key behind them. Caller: shared_table_put. */
 void *block_new(size_t size, uint32_t tag, struct text key);
 size_t block_bytes(const struct block *block); /* up to the end of its key */
 
+size_t shared_table_bytes(const struct shared_table *table); /* with its blocks */
 void shared_table_copy(struct shared_table *into, const struct shared_table *from);
 void shared_table_free(struct shared_table *table); /* and every block that no other table holds */
 

@@ -147,6 +147,41 @@ static void the_next_version_shares_what_did_not_change(void **state)
     batch_view_free(new);
 }
 
+/* They are kept up to date with each row, in each version for itself. */
+static void figures_are_those_of_a_view_that_was_loaded_as_a_whole(void **state)
+{
+    (void)state;
+    struct batch_view_figures before, old_now, next, expected;
+    struct batch_view *old = batch_view_new(&first, NULL, false);
+    put(old, 0, "longer", 50, 1);
+    put(old, 0, "shorter", 5, 1);
+    put(old, 0, "emptied", 5, 1);
+    batch_view_figures(old, &before);
+    struct batch_view *new = batch_view_new(&second, old, true);
+    put(new, 0, "longer", 60, 2);
+    put(new, 0, "shorter", 2, 2);
+    put(new, 0, "emptied", 0, 0);
+    put(new, 1, "added", 3, 9);
+    put(new, 1, "added", 4, 9);
+    batch_view_figures(new, &next);
+    batch_view_figures(old, &old_now);
+    struct batch_view *whole = batch_view_new(&second, NULL, false);
+    put(whole, 0, "longer", 60, 2);
+    put(whole, 0, "shorter", 2, 2);
+    put(whole, 1, "added", 4, 9);
+    batch_view_figures(whole, &expected);
+    assert_memory_equal(&before, &old_now, sizeof before);
+    assert_int_equal(before.counters, 60);
+    assert_int_equal(next.rows, 3);
+    assert_int_equal(next.counters, 66);
+    assert_int_equal(expected.counters, 66);
+    assert_int_equal(next.bytes - names_bytes(batch_view_names(new)),
+                     expected.bytes - names_bytes(batch_view_names(whole)));
+    batch_view_free(old);
+    batch_view_free(new);
+    batch_view_free(whole);
+}
+
 static void an_increment_is_added_to_any_form_of_row(void **state)
 {
     (void)state;
@@ -242,6 +277,7 @@ int main(void)
         cmocka_unit_test(every_form_of_row_holds_its_counters),
         cmocka_unit_test(a_counter_in_memory_takes_eight_bytes_or_less),
         cmocka_unit_test(the_next_version_shares_what_did_not_change),
+        cmocka_unit_test(figures_are_those_of_a_view_that_was_loaded_as_a_whole),
         cmocka_unit_test(an_increment_is_added_to_any_form_of_row),
         cmocka_unit_test(many_rows_come_and_go),
         cmocka_unit_test(users_windows_are_kept_in_order_with_repeats_and_go_when_forgotten),
