@@ -137,6 +137,7 @@ int64_t forget_replace(struct run *run, struct err *err)
         statement_plan_by_keys(run->db, err))
         return -1;
     for (int p = 0; p < run->partitions; p++) {
+        run_progress_show(&run->progress, p, run->partitions, "partitions without forgotten users");
         int64_t rows = rows_find(run, p, err) ? -1 : rows_replace(run, p, err);
         if (rows < 0 || packed_replace(run, p, err) < 0 || index_clean(run, p, err))
             return -1;
