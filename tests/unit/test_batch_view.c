@@ -236,6 +236,34 @@ static void many_rows_come_and_go(void **state)
     batch_view_free(batch);
 }
 
+/* The dictionary is larger than two digits of a number, and no row comes in its order. */
+static void rows_of_any_length_and_order_are_held_in_the_order_of_the_dictionary(void **state)
+{
+    (void)state;
+    enum { NAMES = 70000, STRIDE = 7919 };
+    struct batch_view *batch = batch_view_new(&first, NULL, false);
+    char group[16], member[16];
+    put(batch, 0, "all", NAMES, 1);
+    for (int n = 1; n < NAMES; n += 1 + n / 3) {
+        struct bytes row = {0};
+        for (int i = 0; i < n; i++) {
+            int m = (int)((int64_t)i * STRIDE % NAMES);
+            snprintf(member, sizeof member, "m%04d", m);
+            row_put(&row, text_of(member), m + 1);
+        }
+        snprintf(group, sizeof group, "g%d", n);
+        assert_int_equal(batch_view_put_row(batch, 0, text_of(group), bytes_text(&row)), 0);
+        assert_int_equal(walk(batch_view_row(batch, 0, text_of(group))), n);
+        for (int i = 0; i < n; i += 1 + n / 50) {
+            int m = (int)((int64_t)i * STRIDE % NAMES);
+            snprintf(member, sizeof member, "m%04d", m);
+            assert_int_equal(count(batch, 0, group, member), m + 1);
+        }
+        bytes_free(&row);
+    }
+    batch_view_free(batch);
+}
+
 static void users_windows_are_kept_in_order_with_repeats_and_go_when_forgotten(void **state)
 {
     (void)state;
@@ -280,6 +308,7 @@ int main(void)
         cmocka_unit_test(figures_are_those_of_a_view_that_was_loaded_as_a_whole),
         cmocka_unit_test(an_increment_is_added_to_any_form_of_row),
         cmocka_unit_test(many_rows_come_and_go),
+        cmocka_unit_test(rows_of_any_length_and_order_are_held_in_the_order_of_the_dictionary),
         cmocka_unit_test(users_windows_are_kept_in_order_with_repeats_and_go_when_forgotten),
         cmocka_unit_test(damaged_bytes_are_refused),
     };
