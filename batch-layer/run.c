@@ -128,6 +128,14 @@ static bool may_open(const struct run *run)
     return !*run->settings->step || run->settings->last_step == 0;
 }
 
+static int nothing_to_do(const struct run *run, bool more)
+{
+    if (!more)
+        log_info(RUN_LOG, "nothing to do: no run is open that has not come past step %s",
+                 run->settings->step);
+    return 0;
+}
+
 /*
  * Goes on with what an earlier start, or attempt, has left. *more: there is still a run to do after it, because what was left
  * had been published already or was a rebuild. A retiring that fails again is left to the new run, which retires for both.
@@ -140,10 +148,10 @@ static int left_work(struct run *run, uint64_t views, bool *more, struct err *er
         return -1;
     *more = may_open(run);
     if (!run->n)
-        return 0;
+        return nothing_to_do(run, *more);
     bool ours = run->n == run->opened, published = is_published(run);
     if (published && run->settings->last_step < RUN_STEPS - 1)
-        return 0; /* past that step; extract opens the next, which retires for both */
+        return nothing_to_do(run, *more); /* extract opens the next, which retires for both */
     *more = !ours && !*run->settings->step && (published || (!rebuild && run->rebuilt != views));
     log_info(RUN_LOG, "going on n=%" PRId64 " kind=%s step=%s", run->n,
              run->rebuild ? "rebuild" : "run", run->state);
@@ -220,12 +228,7 @@ static int attempt(struct run *run, uint64_t views, bool first, struct err *err)
     bool more;
     if (session_begin(run, first, err) || left_work(run, views, &more, err))
         return -1;
-    if (more)
-        return new_work(run, views, err);
-    if (!run->n || (is_published(run) && run->settings->last_step < RUN_STEPS - 1))
-        log_info(RUN_LOG, "nothing to do: no run is open that has not come past step %s",
-                 run->settings->step);
-    return 0;
+    return more ? new_work(run, views, err) : 0;
 }
 
 /* The step's row says why, if Postgres can be told; else the next attempt tells it. */
