@@ -39,7 +39,7 @@ static const char user_tags[] = {
 static const struct {
     int version; /* that the tables have then */
     const char *script;
-} steps[] = {{SCHEMA_OLDEST, tables}, {4, items},        {5, keys}, {6, checks},
+} steps[] = {{SCHEMA_OLDEST, tables}, {4, items},         {5, keys},     {6, checks},
              {7, view_states},        {8, packed_events}, {9, user_tags}};
 
 /* The table may be another application's: then this fails and says so. */

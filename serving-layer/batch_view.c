@@ -369,10 +369,10 @@ void batch_row_add_parts(const struct batch_row *row, double each, struct tally 
 
 void batch_view_figures(const struct batch_view *batch, struct batch_view_figures *figures)
 {
-    *figures = (struct batch_view_figures){
-        .rows = batch->rows.n,
-        .counters = batch->counters,
-        .users = batch->windows.n,
-        .bytes = shared_table_bytes(&batch->rows) + shared_table_bytes(&batch->windows) +
-                 names_bytes(batch->names)};
+    *figures = (struct batch_view_figures){.rows = batch->rows.n,
+                                           .counters = batch->counters,
+                                           .users = batch->windows.n,
+                                           .bytes = shared_table_bytes(&batch->rows) +
+                                                    shared_table_bytes(&batch->windows) +
+                                                    names_bytes(batch->names)};
 }

@@ -70,13 +70,12 @@ static void the_index_has_exactly_the_rows_that_still_name_a_user(void **state)
 {
     (void)state;
     assert_int_equal(
-        sql_number(
-            "SELECT count(*) FROM (SELECT partition, bucket, o, tag FROM user_events"
-            " CROSS JOIN LATERAL unnest(offsets, tags) t(o, tag)) i"
-            " FULL JOIN (SELECT partition, \\\"offset\\\" AS o, \\\"user\\\" FROM events"
-            " WHERE \\\"user\\\" NOT LIKE 'forgotten-%') e USING (partition, o)"
-            " WHERE i.o IS NULL OR e.o IS NULL OR bucket <> user_bucket(\\\"user\\\")"
-            " OR tag <> user_tag(\\\"user\\\")"),
+        sql_number("SELECT count(*) FROM (SELECT partition, bucket, o, tag FROM user_events"
+                   " CROSS JOIN LATERAL unnest(offsets, tags) t(o, tag)) i"
+                   " FULL JOIN (SELECT partition, \\\"offset\\\" AS o, \\\"user\\\" FROM events"
+                   " WHERE \\\"user\\\" NOT LIKE 'forgotten-%') e USING (partition, o)"
+                   " WHERE i.o IS NULL OR e.o IS NULL OR bucket <> user_bucket(\\\"user\\\")"
+                   " OR tag <> user_tag(\\\"user\\\")"),
         0);
 }
 
@@ -104,8 +103,8 @@ static void rows_noted_before_there_were_tags_are_found_by_their_bucket(void **s
     batch_run();
     assert_int_equal(rows_of("\\\"user\\\" = 'elder'"), 0);
     assert_int_equal(rows_of("\\\"user\\\" = 'keeper'"), 1);
-    assert_int_equal(
-        rows_of("\\\"user\\\" LIKE 'forgotten-%' AND event_id IN ('e1', 'e3', 'f4')"), 3);
+    assert_int_equal(rows_of("\\\"user\\\" LIKE 'forgotten-%' AND event_id IN ('e1', 'e3', 'f4')"),
+                     3);
     the_index_has_exactly_the_rows_that_still_name_a_user(state);
 }
 
