@@ -143,5 +143,6 @@ int64_t forget_replace(struct run *run, struct err *err)
             return -1;
         changed += rows;
     }
+    run_progress_clear(&run->progress);
     return changed;
 }
