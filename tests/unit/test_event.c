@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/is_text.h"
 #include "views/bytes.h"
 #include "views/event.h"
 
@@ -49,12 +50,6 @@ static void bad(const char *json, const char *field)
     if (strcmp(why.field, field) != 0)
         fail_msg("%s: field '%s' (%s) instead of '%s'", json, why.field, why.reason, field);
     assert_non_null(why.reason);
-}
-
-static void is_text(struct text text, const char *expected)
-{
-    assert_int_equal(text.n, strlen(expected));
-    assert_memory_equal(text.at, expected, text.n);
 }
 
 static void every_field_is_taken(void **state)
