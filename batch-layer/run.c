@@ -128,12 +128,10 @@ static bool may_open(const struct run *run)
     return !*run->settings->step || run->settings->last_step == 0;
 }
 
-static int nothing_to_do(const struct run *run, bool more)
+/* Nothing that an earlier start has left is to be done by the steps that were asked for. */
+static bool is_past(const struct run *run)
 {
-    if (!more)
-        log_info(RUN_LOG, "nothing to do: no run is open that has not come past step %s",
-                 run->settings->step);
-    return 0;
+    return !run->n || (is_published(run) && run->settings->last_step < RUN_STEPS - 1);
 }
 
 /*
@@ -147,11 +145,13 @@ static int left_work(struct run *run, uint64_t views, bool *more, struct err *er
     if (publication_now(run, &publication, err) || run_find(run, &publication, err))
         return -1;
     *more = may_open(run);
-    if (!run->n)
-        return nothing_to_do(run, *more);
+    if (is_past(run)) { /* extract opens the next, which retires for both */
+        if (!*more)
+            log_info(RUN_LOG, "nothing to do: no run is open that has not come past step %s",
+                     run->settings->step);
+        return 0;
+    }
     bool ours = run->n == run->opened, published = is_published(run);
-    if (published && run->settings->last_step < RUN_STEPS - 1)
-        return nothing_to_do(run, *more); /* extract opens the next, which retires for both */
     *more = !ours && !*run->settings->step && (published || (!rebuild && run->rebuilt != views));
     log_info(RUN_LOG, "going on n=%" PRId64 " kind=%s step=%s", run->n,
              run->rebuild ? "rebuild" : "run", run->state);
