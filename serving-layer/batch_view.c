@@ -109,10 +109,10 @@ static void found_sort(struct batch_view *batch, size_t n)
             qsort(batch->found, n, sizeof *batch->found, wide_order);
         return;
     }
+    batch->summed = grown(batch->summed, &batch->summed_cap, n, sizeof *batch->summed);
     for (uint32_t shift = 0, top = names_count(batch->names) - 1; shift < 32 && top >> shift;
          shift += DIGIT_BITS) {
-        size_t at[DIGITS + 1] = {0};
-        batch->summed = grown(batch->summed, &batch->summed_cap, n, sizeof *batch->summed);
+        size_t at[DIGITS + 1] = {0}; /* where the next of each digit goes */
         struct wide *from = batch->found, *to = batch->summed;
         for (size_t i = 0; i < n; i++)
             at[(from[i].member >> shift) % DIGITS + 1]++;
@@ -186,10 +186,11 @@ static struct batch_row *row_pack(const struct wide *found, uint32_t n, uint32_t
     return row;
 }
 
+/* In place of `held`, which may be NULL and may be gone afterwards. */
 static void row_replace(struct batch_view *batch, unsigned view, struct text group,
-                        const struct wide *counters, size_t n)
+                        const struct batch_row *held, const struct wide *counters, size_t n)
 {
-    batch->counters += n - batch_row_counters(batch_view_row(batch, view, group));
+    batch->counters += n - batch_row_counters(held);
     if (n == 0)
         shared_table_remove(&batch->rows, view, group);
     else
@@ -203,7 +204,7 @@ int batch_view_put_row(struct batch_view *batch, unsigned view, struct text grou
     long n = counters_unpack(batch, counters);
     if (n < 0)
         return -1;
-    row_replace(batch, view, group, batch->found, (size_t)n);
+    row_replace(batch, view, group, batch_view_row(batch, view, group), batch->found, (size_t)n);
     return 0;
 }
 
@@ -233,8 +234,9 @@ int batch_view_add_row(struct batch_view *batch, unsigned view, struct text grou
     long n_found = counters_unpack(batch, counters);
     if (n_found < 0)
         return -1;
-    size_t n = counters_sum(batch, batch_view_row(batch, view, group), (size_t)n_found);
-    row_replace(batch, view, group, batch->summed, n);
+    const struct batch_row *held = batch_view_row(batch, view, group);
+    size_t n = counters_sum(batch, held, (size_t)n_found);
+    row_replace(batch, view, group, held, batch->summed, n);
     return 0;
 }
 
